@@ -1,11 +1,13 @@
 """Runs of a search a second: the search's own loop with a stub and with an inline handler, and the marker of pytest.
 
 Side by side: the same toy system, two messages and retries on a virtual clock, written for asyncio alone, where each
-run gets a new event loop that jumps over its waits. That is what a simulator without an emulator costs.
+run gets a new event loop that jumps over its waits. That is what a simulator without an emulator costs. Where simloom
+is installed, the toy is also written for that, and each kind is compared with it.
 """
 
 import asyncio
 import heapq
+import importlib.util
 import os
 import random
 import subprocess
@@ -15,7 +17,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from common import FULL, ROOT, line
+from common import HERE, ROOT, line, sized
 
 from fcemu.config import Definition, read_mapping
 from fcemu.core.script import Script
@@ -24,10 +26,11 @@ from fcemu.search.explorer import Bounds, explore
 from fcemu.testing import LocalEmulator
 from fcemu.testing.exploring import Story, governed
 
-RUNS = 3000 if FULL else 600
-ROUNDS = 5 if FULL else 3
+RUNS = sized(200, 600, 3000)
+ROUNDS = sized(1, 3, 5)
 AT_LEAST = {"a stub": 1500, "an inline handler": 400, "the marker": 300}
 """Runs a second on one core."""
+NO_SIMLOOM = "NOT COMPARED with simloom, which is not installed here: pip install simloom, on Python 3.12 or later"
 HANDLER = "def charge(event, context):\n    return 1\n"
 MARKED = """
 import pytest
@@ -117,6 +120,12 @@ def toy() -> float:
     return RUNS / (time.process_time() - begin)
 
 
+def for_simloom() -> float:
+    """The same by the explorer of simloom."""
+    done = subprocess.run([sys.executable, str(HERE / "loom.py"), str(RUNS)], stdout=subprocess.PIPE, check=True)
+    return float(done.stdout)
+
+
 def marked(folder: Path) -> float:
     """Runs a second by the marker, pytest's start taken off."""
     (folder / "fcemu.yaml").write_text("functions: {charge: {handler: index.charge}}\n")
@@ -143,16 +152,21 @@ def main() -> None:
             "a stub": lambda: searched(two_messages(host, stub)),
             "an inline handler": lambda: searched(two_messages(host, inline)),
             "the marker": lambda: marked(folder),
-            "the toy for asyncio": toy,
         }
-        found: dict[str, list[float]] = {kind: [] for kind in kinds}
+        baselines: dict[str, Callable[[], float]] = {"": toy}
+        if importlib.util.find_spec("simloom") is not None:
+            baselines[", to simloom"] = for_simloom
+        else:
+            print(NO_SIMLOOM, flush=True)
+        found: dict[str, list[float]] = {kind: [] for kind in (*kinds, *baselines)}
         for _ in range(ROUNDS):  # in turn, because the machine is not always as fast
-            for kind, measure in kinds.items():
+            for kind, measure in (kinds | baselines).items():
                 found[kind].append(measure())
     host.close()
-    baseline = found.pop("the toy for asyncio")
-    for kind, ours in found.items():
-        line(f"{kind}, at least {AT_LEAST[kind]:,}", ours, baseline, "runs a second of the processor")
+    for behind in baselines:
+        for kind in kinds:
+            question = f"{kind}, at least {AT_LEAST[kind]:,}{behind}"
+            line(question, found[kind], found[behind], "runs a second of the processor")
 
 
 if __name__ == "__main__":

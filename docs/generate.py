@@ -51,6 +51,7 @@ from fcemu.core.questions import QUESTIONS
 from fcemu.core.settings import default_of
 from fcemu.engine.chance import AGAIN_AT_MOST, LATE_AT_MOST, SLOWER_AT_MOST
 from fcemu.engine.reactions import reactions
+from fcemu.handler.system import FACILITIES
 from fcemu.mns.facts import Arrival
 from fcemu.own_api import codec, openapi
 from fcemu.own_api.problems import PROBLEMS
@@ -61,6 +62,7 @@ from fcemu.runtimes.timeshift.known import ALWAYS, TABLE
 ROOT = Path(__file__).parent.parent
 sys.path[:0] = [str(ROOT / "docs"), str(ROOT / "tests")]
 
+import messages  # noqa: E402 (beside this one)
 from rules import Mark  # noqa: E402 (a module of the tests)
 from way import STEPS, WHERE_TIME_GOES  # noqa: E402 (beside this one)
 
@@ -78,6 +80,7 @@ MADE = {
     "fcemu/config/fcemu.schema.json": lambda: schema(),
     "docs/reference/cli.md": lambda: command_line(),
     "docs/reference/errors.md": lambda: errors(),
+    "docs/reference/messages.md": lambda: messages.page(),
     "docs/reference/fixture.md": lambda: fixture(),
     "docs/reference/options.md": lambda: all_options(),
     "docs/reference/rules.md": lambda: rules(),
@@ -85,6 +88,7 @@ MADE = {
     "docs/reference/time.md": lambda: time_reads(),
     "docs/reference/operations.md": lambda: operations(),
     "docs/reference/server.md": lambda: server(),
+    "docs/reference/systems.md": lambda: systems(),
     "docs/reference/fields.md": lambda: resources(),
 }
 
@@ -94,8 +98,8 @@ def states() -> str:
     lines = [
         "# The states of an invocation",
         "",
-        "Made from `TRANSITIONS` in `fcemu/core/invocation.py` by `docs/generate.py`. The words are FC's; without task "
-        "mode they are the same.",
+        "`docs/generate.py` makes this page from `TRANSITIONS` in `fcemu/core/invocation.py`. The words are FC's; "
+        "without task mode they are the same.",
         "",
         "```mermaid",
         "stateDiagram-v2",
@@ -117,9 +121,9 @@ def way() -> str:
     lines = [
         "# The way of an invocation",
         "",
-        "For contributors: which way things go in the code, and where each thing happens. Nothing goes back up. The "
-        "steps stand in `docs/way.py`; `tests/test_way.py` sends an invocation along them that fails once and then "
-        "succeeds, and `docs/generate.py` makes this page.",
+        "This page is for contributors. It shows how an invocation passes through the code, and where each step "
+        "happens. Calls go in this direction only. The steps are in `docs/way.py`. `tests/test_way.py` sends an "
+        "invocation along them that fails once and then succeeds, and `docs/generate.py` makes this page.",
         "",
         "```mermaid",
         "flowchart TD",
@@ -137,8 +141,8 @@ def way() -> str:
         "",
         "## What follows from a fact",
         "",
-        "`Journal.record` appends a fact, folds it in and runs its row of this table, depth first. The table is made "
-        "in `fcemu/engine/reactions.py`.",
+        "`Journal.record` appends a fact, folds it in and runs its row of this table, depth first. "
+        "`fcemu/engine/reactions.py` makes the table.",
         "",
         "| facts | what follows, in this order |",
         "| --- | --- |",
@@ -154,10 +158,10 @@ def way() -> str:
         "",
         "## What comes first",
         "",
-        "The agenda (`fcemu/engine/agenda.py`) has all that lies ahead of the clock. What is due at one instant comes "
-        "in the order of these ranks, equals in the order in which they came.",
+        "The agenda (`fcemu/engine/agenda.py`) holds everything that will happen at a later time of the clock. Entries "
+        "of the same instant come in the order of these ranks, and entries of the same rank in the order of arrival.",
         "",
-        "| rank | what it is |",
+        "| rank | meaning |",
         "| --- | --- |",
     ]
     lines += [f"| {name} | {about} |" for name, about in _attributes(ROOT / "fcemu/engine/agenda.py", "Rank")]
@@ -210,9 +214,9 @@ def assumed() -> str:
     lines = [
         "# What fcemu assumes",
         "",
-        "What fcemu does where FC's documents are silent or disagree. `docs/generate.py` collects these sentences from "
-        "the comments marked `ASSUMED:` in the code, and groups them by the page on [how FC behaves](../fc/README.md) "
-        "to which they refer or, where they refer to none, by the package in which they stand.",
+        "This page lists what fcemu does where FC's documents are silent or disagree. `docs/generate.py` collects "
+        "these sentences from the comments marked `ASSUMED:` in the code. It groups them by the page on [how FC "
+        "behaves](../fc/README.md) to which they refer, or, if they refer to none, by their package.",
     ]
     found = [
         (subject_of(text, place), text, place)
@@ -242,6 +246,59 @@ def subject_of(text: str, place: str) -> str:
     return max(fitting)[1]
 
 
+def systems() -> str:
+    """What fcemu uses of the operating system, and what it uses where that is missing."""
+    lines = [
+        "# Operating systems",
+        "",
+        "| system | state |",
+        "| --- | --- |",
+        "| Linux | All tests run here, with all that Linux offers. The core of the tests also runs in portable mode. |",
+        "| macOS | fcemu is written for it, but has not been run there yet. |",
+        "| Windows | fcemu is written for it, but has not been run there yet. |",
+        "",
+        "fcemu uses some facilities that not every system has, and has a way around each of them. The table is made "
+        "from `fcemu/handler/system.py` by `docs/generate.py`.",
+        "",
+        "| facility | what fcemu uses it for | what happens if it is missing |",
+        "| --- | --- | --- |",
+    ]
+    lines += [f"| {each.what} | {each.used_for} | {each.instead} |" for each in FACILITIES]
+    lines += [
+        "",
+        "`fcemu doctor` lists what the system of this machine does not offer; with `--json`, `system` has all rows.",
+        "",
+        "## Portable mode",
+        "",
+        "With the variable `FCEMU_SYSTEM=portable`, fcemu on Linux hides all of these facilities from itself and from "
+        "the Python processes that it starts, and goes the ways of the last column. The tests use it, and so can you, "
+        "to see what your tests do on another system. It needs two packages that fcemu installs on other systems by "
+        "itself: `pip install psutil filelock`.",
+        "",
+        "The inline runtime, the fixture and the server do the same in this mode as in the other. Functions with "
+        "runtime `process`, Node.js functions and custom runtimes run as well, with the differences that the table "
+        "names. Tests of the facilities themselves are skipped.",
+        "",
+        "Type checks for macOS and Windows find uses of functions that these systems do not have "
+        "(`tests/test_systems.py`).",
+        "",
+        "## What differs on Windows and macOS",
+        "",
+        "- The server uses asyncio's selector loop on every system. On Windows, this loop waits for at most 512 "
+        "sockets.",
+        "- On Windows up to Python 3.12, `time.monotonic` moves in steps of 16 ms, and so does a flowing clock.",
+        "- Handlers run on Windows' proactor loop in virtual time, as on the selector loop.",
+        "- Windows has no `time.tzset`, `time.clock_gettime` and `signal.alarm`, so handlers do not find them there "
+        "either.",
+        "- A killed process of an emulator may leave small files named `fcemu-clock-…` in the directory for temporary "
+        "files.",
+        "- `fcemu exec` on Windows: Ctrl-C reaches the program from the terminal, and the third Ctrl-C kills it.",
+        "- A console with another encoding than UTF-8 may be unable to show all that a command prints; set "
+        "`PYTHONUTF8=1`.",
+    ]
+    return "\n".join(lines) + "\n"
+
+
 def errors() -> str:
     """Every code with which a request is refused."""
     lines = [
@@ -265,12 +322,13 @@ def errors() -> str:
 def rules() -> str:
     """Every rule of FC that a test has as its name."""
     lines = [
-        "# Rules of FC, and the tests that hold them",
+        "# Rules of FC, and the tests that check them",
         "",
-        "Collected by `docs/generate.py` from the tests that are marked with `rule` (`tests/rules.py`), by the page on "
-        "[how FC behaves](../fc/README.md) that they hold. *Documented*: an official page says so. *From SDK*: an "
-        "official SDK or tool does. *Inferred*: it follows from several sources. *Assumed*: nobody says, so that it is "
-        "a guess; all guesses of the code are in [what fcemu assumes](../explanation/assumed.md).",
+        "`docs/generate.py` collects these rules from the tests that are marked with `rule` (`tests/rules.py`), and "
+        "groups them by the pages on [how FC behaves](../fc/README.md). A rule is *documented* if an official page "
+        "states it, *from SDK* if an official SDK or tool follows it, *inferred* if it follows from several sources, "
+        "and *assumed* if no source states it, so that it is a guess. [What fcemu assumes](../explanation/assumed.md) "
+        "lists all guesses of the code.",
     ]
     of_page = None
     for page, section, mark, name, place in sorted(_rules(), key=_by_section):
@@ -304,17 +362,19 @@ def chance() -> str:
     lines = [
         "# Chance: what FC leaves open",
         "",
-        "By default everything that FC leaves open is calm: messages are first in, first out, once, exact, without "
-        'faults. With `chance="seeded"` (`fcemu serve --chance seeded`) it is drawn by the seed: the same seed and '
-        "requests give the same journal, byte for byte, and every draw that changes something is a fact (`FaultStruck` "
-        "and what follows it). What a test asks for with `faults` comes first. Made from `Odds` in "
-        "`fcemu/core/odds.py` by `docs/generate.py`; FC prints no numbers, so these are guesses.",
+        "By default, everything that FC leaves open is calm: messages are delivered first in, first out, once, at "
+        'their exact time and without faults. With `chance="seeded"` (`fcemu serve --chance seeded`), the seed draws '
+        "it: the same seed and requests give the same journal, byte for byte, and every draw that changes something "
+        "is a fact (`FaultStruck`, and the facts that follow from it). Faults that a test makes with `faults` come "
+        "first. `docs/generate.py` makes this table from `Odds` in `fcemu/core/odds.py`. FC publishes no numbers, "
+        "so these are guesses.",
         "",
         'The option `odds` sets other odds by the names in this table: `odds={"repeat": 0.2, "crash": 0}` in a marker '
         "or as an option of `LocalEmulator`, `fcemu_odds = repeat=0.2 crash=0` in the ini file, `odds: {repeat: 0.2}` "
-        "in the `emulator:` block, `--odds repeat=0.2` on the command line. Whatever it does not name keeps its odds.",
+        "in the `emulator:` block, `--odds repeat=0.2` on the command line. A draw that it does not name keeps its "
+        "odds.",
         "",
-        "| what | how often | meaning |",
+        "| draw | how often | meaning |",
         "| --- | --- | --- |",
     ]
     bounds = {"LATE_AT_MOST": LATE_AT_MOST, "AGAIN_AT_MOST": AGAIN_AT_MOST, "SLOWER_AT_MOST": SLOWER_AT_MOST}
@@ -326,8 +386,9 @@ def chance() -> str:
         "",
         "## Searching",
         "",
-        "A test with the marker `fcemu` and one of these options is run many times, each time with other answers of "
-        "chance; [how to search](../howto/search.md), [what that proves](../explanation/search.md).",
+        "pytest runs a test with the marker `fcemu` and one of these options many times, each time with different "
+        "answers of chance. [How to search](../howto/search.md) shows how, and [what a search "
+        "proves](../explanation/search.md) explains the result.",
         "",
         "| option | default | meaning |",
         "| --- | --- | --- |",
@@ -339,11 +400,12 @@ def chance() -> str:
         "",
         "## The questions",
         "",
-        "What a search may answer otherwise than calmly. Made from `fcemu/core/questions.py`. Unless "
-        "`exhaust_retries` is set, no question is asked where its answer alone would use up the retries or the age of "
-        "an invocation, and none about a synchronous one, which has no retries.",
+        "To each of these questions, a search may give other answers than the calm one. The table is made from "
+        "`fcemu/core/questions.py`. Unless `exhaust_retries` is set, the search asks no question whose answer alone "
+        "would use up the retries or the age of an invocation, and none about a synchronous invocation, which has no "
+        "retries.",
         "",
-        "| question | what is open | what FC says | answers beside the calm one |",
+        "| question | what is open | what FC says | answers other than the calm one |",
         "| --- | --- | --- | --- |",
     ]
     for question in QUESTIONS.values():
@@ -504,7 +566,7 @@ def all_options() -> str:
         lines.append(f"| {' | '.join(places)} |")
     lines += [
         "",
-        "## Where an option cannot be said",
+        "## Where an option cannot be set",
         "",
         "| options | where not | why |",
         "| --- | --- | --- |",
@@ -566,11 +628,12 @@ def time_reads() -> str:
     lines = [
         "# Which time reads are virtual",
         "",
-        "In a Python handler all of them, but for these. Made from `fcemu/runtimes/timeshift/known.py` and "
-        "`fcemu/runtimes/known_programs.py` by `docs/generate.py`; for Python "
-        "the contract test reads the same table, and fails for a read that is virtual and in it, or real and not.",
+        "In a Python handler, all reads of time are virtual, except these. `docs/generate.py` makes this page from "
+        "`fcemu/runtimes/timeshift/known.py` and `fcemu/runtimes/known_programs.py`. The contract test for Python "
+        "reads the same table. It fails for a read that is in the table but virtual, and for one that is real but not "
+        "in it.",
         "",
-        "| what | where | inline, with freezegun | inline, with time-machine | in a process | why |",
+        "| read | where | inline, with freezegun | inline, with time-machine | in a process | why |",
         "| --- | --- | --- | --- | --- | --- |",
     ]
     for row in TABLE:
@@ -578,11 +641,12 @@ def time_reads() -> str:
         lines.append(f"| {row.what} | {row.where} | {marks} | {row.why} |")
     lines += [
         "",
-        '"Before" is before the time functions were replaced: under pytest that is after all tests are collected, so '
-        "it is what test modules and `conftest.py` import. In handlers' own modules, below their code directory, what "
-        "is imported by name at the top is always virtual. In a process nothing is loaded before.",
+        '"Before" means before the time functions were replaced. Under pytest, fcemu replaces them after all tests '
+        "are collected, so test modules and `conftest.py` import names before. In the modules of handlers, below "
+        "their code directory, names that are imported at the top are always virtual. In a process, nothing is loaded "
+        "before.",
         "",
-        "Outside of handlers everything is real, in the zone of the process.",
+        "Outside of handlers, every read of time is real and uses the zone of the process.",
         "",
         "## Node.js handlers",
         "",
@@ -590,15 +654,15 @@ def time_reads() -> str:
         "",
         "## Programs of custom runtimes",
         "",
-        "On a paused clock:",
+        "On a paused clock, programs see the following:",
         "",
         *_program_rows(PAUSED),
         "",
-        "On a clock that flowed when the program started, at any rate:",
+        "On a clock that flowed when the program started, at any rate, they see the following:",
         "",
         *_program_rows(FLOWING),
         "",
-        "Real in any case:",
+        "These programs always see real time:",
         "",
         *_program_rows(BLIND),
     ]
@@ -606,7 +670,7 @@ def time_reads() -> str:
 
 
 def _program_rows(rows: Iterable[Row]) -> list[str]:
-    return ["| what | | why |", "| --- | --- | --- |"] + [
+    return ["| read or program | time | why |", "| --- | --- | --- |"] + [
         f"| {row.what} | {'real' if row.why else 'virtual'} | {row.why} |" for row in rows
     ]
 
@@ -806,7 +870,7 @@ def _table(table: Table) -> Iterator[str]:
         default = "required" if field.required else "" if field.default is ABSENT else f"`{_plain(field.default)}`"
         if default == "" and table in OF_OPTIONS and field.attribute in OPTIONS:
             default = _defaults(OPTIONS[field.attribute])
-        about = field.about + (" Kept, but without effect yet." if field.inert else "")
+        about = field.about + (" fcemu keeps it, but it has no effect yet." if field.inert else "")
         yield f"| `{field.key}` | {expected(field.in_file, STRICT)} | {default} | {about} |"
 
 

@@ -19,13 +19,18 @@ class Step:
 
 
 STEPS = (
-    Step("door", "api/invocations.py", "Invocations.invoke", "knows FC's words: reads the request, writes the answer"),
+    Step("door", "api/invocations.py", "Invocations.invoke", "reads the request and writes the answer, in FC's words"),
     Step("intake", "engine/intake.py", "Intake.accept", "checks in FC's order and gives the invocation its id"),
     Step("journal", "engine/journal.py", "Journal.open", "has the fact `Accepted`, with which an invocation begins"),
-    Step("agenda", "engine/agenda.py", "Agenda.push", "holds it until its instant, with all else that lies ahead"),
+    Step(
+        "agenda",
+        "engine/agenda.py",
+        "Agenda.push",
+        "holds it until its due time, with everything else that is due later",
+    ),
     Step("mover", "engine/movers.py", "Movers._drive", "asks a goal how far, and the agenda what comes first"),
-    Step("goal", "engine/goals.py", "Advance.horizon", "says up to which instant the clock may go for a caller"),
-    Step("clock", "engine/movers.py", "Movers._move_to", "is set there; nothing else sets it"),
+    Step("goal", "engine/goals.py", "Advance.horizon", "says how far the clock may go for a caller"),
+    Step("clock", "engine/movers.py", "Movers._move_to", "is set to the due time here; nothing else sets it"),
     Step("start", "engine/dispatcher.py", "Dispatcher.begin", "decides whether an attempt starts: age, limits, faults"),
     Step("instance", "engine/fleet.py", "Fleet.ask", "is found for it, or started"),
     Step("attempt", "engine/runs.py", "CodeRun.run_here", "runs on the mover's thread, without the baton"),
@@ -35,15 +40,22 @@ STEPS = (
         "InlineInstance.run",
         "is the user's code, in a runtime",
     ),
-    Step("end", "engine/ending.py", "Ending.ended", "takes what the attempt came to, whatever has ended it"),
+    Step("end", "engine/ending.py", "Ending.ended", "takes the result of the attempt, whatever has ended the attempt"),
     Step("outcome", "engine/dispatcher.py", "Dispatcher.end", "becomes facts"),
     Step("rule", "core/retry.py", "decide", "decides whether there is another attempt, and when"),
-    Step("reaction", "engine/reactions.py", "", "is what follows from a fact, by the table below"),
+    Step(
+        "reaction", "engine/reactions.py", "", "is a step that follows from a fact; the table below lists all of them"
+    ),
     Step("retry", "engine/dispatcher.py", "Dispatcher.due_again", "puts the invocation on the agenda once more"),
     Step("goals", "engine/movers.py", "Movers.invocation_ended", "of callers that wait for its end are reached"),
     Step("caller", "engine/callers.py", "Callers.answer", "of a synchronous invocation is woken"),
     Step("report", "engine/deliveries.py", "Deliveries.report", "goes to the destination"),
-    Step("mail", "mns/mail.py", "Mail.arrives", "hands it to the consumers of a queue, or to what hears of a topic"),
+    Step(
+        "mail",
+        "mns/mail.py",
+        "Mail.arrives",
+        "hands it to the consumers of a queue, or to the subscribers and triggers of a topic",
+    ),
 )
 """In the order in which an invocation takes them that fails once and then succeeds."""
 
@@ -52,20 +64,21 @@ WHERE_TIME_GOES = """\
 ## Where the time goes
 
 Shares of the processor's time, as a sampling profiler shows them (`py-spy record --gil`, CPython 3.11, November 2026).
-They say where work may be removed; `bench/attempts.py` and `bench/invoke.py` say what an attempt and a request cost.
+They show where work can be removed. `bench/attempts.py` and `bench/invoke.py` measure the cost of an attempt and a
+request.
 
 | an attempt on the virtual clock, of an inline handler that fails once and then returns; the collector is off | % |
 | --- | --- |
 | the document of the error and the line in the log (`runtimes/documents.py`) | 18 |
-| what the handler sees: time, environment, output, modules (`runtimes/views.py`, `runtimes/timeshift/`) | 18 |
+| the handler's view of time, environment, output and modules (`runtimes/views.py`, `runtimes/timeshift/`) | 18 |
 | the context, the call of the handler and the handler itself | 8 |
 | the facts `Finished`, `RetryPlanned` and `Succeeded`, the decision, the instance that is given back | 20 |
 | the newest thousand exceptions, kept for tests: each new one lets an old one go, with its frames | 6 |
 | the plan, the instance, the facts `Dequeued` and `Started`, the run and its call | 17 |
 | the goal, the agenda, the clock, and the way between these parts | 13 |
 
-In a large move the collector passes over young objects only, and over nothing at its end. Attempts leave it nothing:
-no object of an attempt that is over leads back to itself (`tests/runtimes/test_garbage.py`).
+In a large move, the collector looks at young objects only, and at none when the move ends. Attempts leave it nothing to
+do: no object of a finished attempt refers back to itself (`tests/runtimes/test_garbage.py`).
 
 | a synchronous echo over HTTP, eight connections, a flowing clock | % |
 | --- | --- |
@@ -76,7 +89,7 @@ no object of an attempt that is over leads back to itself (`tests/runtimes/test_
 | a thread of the crew runs the handler, records how it ended, hands the answer to the loop | 12 |
 | the thread that waits for real time looks for timeouts and for a stalled queue | 7 |
 
-Answers are handed over once the queue of short jobs is empty, with one wake-up for all of them: then the thread of the
-crew waits for more, and gives the interpreter away by itself. A shorter switch interval of the interpreter (0.3 ms and
-1 ms) was tried in the process of `serve`: fewer echoes at 1 and 8 connections, and no better p99 there."""
+The crew hands answers over once the queue of short jobs is empty, with one wake-up for all of them. Its thread then
+waits for more, and releases the interpreter by itself. A shorter switch interval of the interpreter (0.3 ms and 1 ms)
+was tried in the process of `serve`. It gave fewer echoes at 1 and 8 connections, and no better p99 there."""
 """What profiles have shown; made by hand."""

@@ -1,4 +1,4 @@
-"""Chooses whether time-machine serves as well for the time of handlers, without importing it."""
+"""Chooses which of time-machine and freezegun this process takes notice of, without importing either."""
 
 import importlib.util
 import os
@@ -10,6 +10,7 @@ TIME_MACHINE: Final = "time-machine"
 WORDS: Final = (AUTO, FREEZEGUN, TIME_MACHINE)
 VARIABLE: Final = "FCEMU_BACKEND"
 _asked = ""
+_follows_freezers = True
 _OLDEST: Final = (3, 3)
 """The first time-machine whose patched functions look up the current traveller, which is how ours gets asked."""
 
@@ -22,6 +23,17 @@ def choose(asked: str) -> str:
     return chosen
 
 
+def follow_no_freezers() -> None:
+    """From now on this process does not import freezegun: it runs one of fcemu's commands, and no tests."""
+    global _follows_freezers
+    _follows_freezers = False
+
+
+def follows_freezers() -> bool:
+    """Whether tests of this process may freeze its time by freezegun."""
+    return _follows_freezers
+
+
 def backend_for(asked: str = "") -> str:
     """``"freezegun"`` or ``"time-machine"``, as ``asked``, chosen or said by ``FCEMU_BACKEND``; else what is installed.
 
@@ -30,7 +42,7 @@ def backend_for(asked: str = "") -> str:
     word = asked or _asked or os.environ.get(VARIABLE) or AUTO
     source = "fcemu_backend" if asked or _asked else VARIABLE
     if word not in WORDS:
-        raise ValueError(f"{source}: expected {', '.join(WORDS[:-1])} or {WORDS[-1]}, found {word!r}")
+        raise ValueError(f"{source}: expected {', '.join(WORDS[:-1])} or {WORDS[-1]}, got {word!r}")
     if word == FREEZEGUN:
         return FREEZEGUN
     missing = _why_not_time_machine()
@@ -52,5 +64,5 @@ def _why_not_time_machine() -> str | None:
     except metadata.PackageNotFoundError:
         return "time-machine is not installed"
     if tuple(int(number) for number in re.findall(r"\d+", version)[:2]) < _OLDEST:
-        return f"time-machine {version} is too old, {'.'.join(map(str, _OLDEST))} is the first that can be asked"
+        return f"time-machine {version} is too old; fcemu needs {'.'.join(map(str, _OLDEST))} or later"
     return None

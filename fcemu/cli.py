@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from fcemu.collecting import no_collector
 from fcemu.commands.names import FUNCTION
 from fcemu.commands.options import Duration, Main, as_json, content, examples, options_of, where
 from fcemu.commands.printing import count, print_json, print_line
@@ -31,12 +32,12 @@ if TYPE_CHECKING:
 )
 @click.version_option(package_name="fcemu", message="fcemu %(version)s")
 def main() -> None:
-    """A local emulator of Alibaba Cloud Function Compute on a virtual clock."""
+    """Emulate Alibaba Cloud Function Compute locally, on a virtual clock."""
 
 
 @main.command(epilog=examples("fcemu demo"))
 def demo() -> None:
-    """Show the main job in ten seconds; needs nothing but fcemu."""
+    """Show within ten seconds what fcemu does; needs no files."""
     from fcemu.commands import demo as show
 
     try:
@@ -66,17 +67,19 @@ _DEFINITION = click.Path(path_type=Path)
 def serve(definitions: tuple[Path, ...], **said: object) -> None:
     """Run the emulator until SIGINT or SIGTERM.
 
-    DEFINITION is a file, or a directory with fcemu.yaml; several are one application, whose functions know each other.
-    Without one, that of the working directory is used, if there is one and --empty is not said. What happens is told
-    on stderr, a line for each request, attempt, retry and report. The command line wins over FCEMU_* variables, those
-    over the definition's "emulator:" block. With --intercept, a file with the variables that bring programs here is
-    named at the start; "fcemu exec" sets them by itself.
+    DEFINITION is a file, or a directory with fcemu.yaml. Several definitions form one application, whose functions can
+    call each other. Without one, fcemu uses the definition of the working directory, if there is one, unless --empty is
+    given. fcemu logs each request, attempt, retry and report as a line on stderr. The command line wins over FCEMU_*
+    variables, and these win over the definition's "emulator:" block. With --intercept, the start names a file with the
+    variables that lead programs to the emulator; "fcemu exec" sets them by itself.
     """
-    with _garbage_kept(), _in_the_form_of_the_log(said):
+    with no_collector(), _in_the_form_of_the_log(said):
         if not definitions and not said.get("empty"):
             definitions = _here()
         elif definitions and said.get("empty"):
-            raise click.UsageError("--empty starts without a definition, and one is named; leave one of them out")
+            raise click.UsageError(
+                "--empty starts without a definition, but a definition is named; leave one of them out"
+            )
         plan = _plan(SERVE, definitions, said)
         from fcemu.commands import serve as serving
 
@@ -125,12 +128,12 @@ def _plan(command: str, definitions: tuple[Path, ...], params: Mapping[str, obje
     with _refused_in_one_message():
         plan = serving.Plan.of(command, read, definitions, said)
         if plan["quiet"] and plan["verbose"]:
-            raise ValueError("--quiet and --verbose say the opposite of each other; leave one out")
+            raise ValueError("--quiet and --verbose contradict each other; leave one of them out")
     for warning in read.warnings:
         serving.LOG.warning("%s", warning)
     settings = settings_of(plan.options())
     if settings.autojump and settings.rate:
-        serving.LOG.warning("autojump moves a paused clock only; add --rate 0")
+        serving.LOG.warning("autojump moves only a paused clock; add --rate 0")
     return plan
 
 
@@ -189,13 +192,14 @@ def _is_program(word: str) -> bool:
     ],
 )
 def exec_(words: list[str], definition: Path | None, **said: object) -> None:
-    """Run COMMAND beside an emulator that stops with it.
+    """Run COMMAND with an emulator that stops when it ends.
 
-    COMMAND finds the emulator by FC_ENDPOINT, FC_HOST, FC_ACCOUNT_ID, ALIBABA_CLOUD_ACCESS_KEY_ID and others, or, with
-    --intercept, by FC's own host names. The clock is paused, and moves by 'fcemu clock', --autojump or --rate. The
-    status is COMMAND's (128 and more: the signal that ended it; 126, 127: it cannot be started). Options as of serve.
+    COMMAND finds the emulator through FC_ENDPOINT, FC_HOST, FC_ACCOUNT_ID, ALIBABA_CLOUD_ACCESS_KEY_ID and other
+    variables or, with --intercept, through FC's own host names. The clock is paused; 'fcemu clock', --autojump or
+    --rate move it. fcemu exits with the status of COMMAND, with 128 plus the number of the signal that ended it, or
+    with 126 or 127 when it cannot be started. The options are those of serve.
     """
-    with _garbage_kept(), _in_the_form_of_the_log(said):
+    with no_collector(), _in_the_form_of_the_log(said):
         plan = _plan(EXEC, () if definition is None else (definition,), said)
         from fcemu.commands import exec as executing
         from fcemu.commands.command import NOT_FOUND, CannotStart
@@ -218,18 +222,6 @@ class _NotExecutable(click.ClickException):
     """The command of ``exec`` cannot be started."""
 
     exit_code = 126  # a shell's
-
-
-@contextmanager
-def _garbage_kept() -> Iterator[None]:
-    """No garbage collection until the server runs: of all that is imported, nothing is garbage."""
-    import gc
-
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.enable()
 
 
 def _make_way(ready_file: Path) -> None:
@@ -256,8 +248,8 @@ def _read(paths: Sequence[Path], said: Mapping[str, Any]) -> "Definition":
         _tell(str(wrong), said)
         if said.get("limits") == "relaxed":
             _tell(
-                "--limits relaxed is for requests; what a definition may say widens with 'emulator: {limits: relaxed}' "
-                "in it",
+                "--limits relaxed applies to requests; to widen the limits of a definition, write "
+                "'emulator: {limits: relaxed}' in it",
                 said,
             )
         named = ", ".join(map(str, paths))
@@ -285,11 +277,13 @@ def _tell(text: str, said: Mapping[str, Any]) -> None:
     )
 )
 @click.argument("function", type=FUNCTION)
-@click.option("--payload", default="", metavar="TEXT|@FILE|-", help="The event; - reads it from stdin.")
-@click.option("--async", "asynchronous", is_flag=True, help="Return when it is accepted.")
-@click.option("--delay", type=Duration(), help="Not before so much time has passed; with --async.")
-@click.option("--qualifier", metavar="Q", help="Version or alias.")
-@click.option("--task-id", metavar="ID", help="Its name as a task; with --async, of a function in task mode.")
+@click.option("--payload", default="", metavar="TEXT|@FILE|-", help="Send this event; - reads it from stdin.")
+@click.option("--async", "asynchronous", is_flag=True, help="Return as soon as the invocation is accepted.")
+@click.option("--delay", type=Duration(), help="With --async, run it only after this much time.")
+@click.option("--qualifier", metavar="Q", help="Invoke this version or alias.")
+@click.option(
+    "--task-id", metavar="ID", help=("With --async, use this id for the task, if the function is in task mode.")
+)
 @where
 @as_json
 def invoke(
@@ -304,15 +298,15 @@ def invoke(
 ) -> None:
     """Invoke FUNCTION: a name (3.0), or service/name (2.0).
 
-    Prints what it returns, byte for byte (on a terminal, a line that it does not end is ended), or, with --async, the
-    request id. Status 1 if the function failed or the call was refused.
+    fcemu prints the result byte for byte (on a terminal, it ends an unfinished line) or, with --async, the request id.
+    The status is 1 if the function failed or the call was refused.
     """
     if delay is not None and not asynchronous:
         raise click.UsageError("--delay is for asynchronous invocations; add --async")
     if task_id is not None and not asynchronous:
         raise click.UsageError("--task-id is for asynchronous invocations; add --async")
     if delay is not None and delay % timedelta(seconds=1):
-        raise click.UsageError(f"--delay: FC takes whole seconds, not {delay.total_seconds():g}")
+        raise click.UsageError(f"--delay: FC accepts whole seconds, not {delay.total_seconds():g}")
     reply = emulator.invoke(
         function,
         content("--payload", payload),
@@ -322,7 +316,7 @@ def invoke(
         task_id=task_id,
     )
     if task_id is not None and not {"x-fc-async-task-id", "x-fc-stateful-async-invocation-id"} & reply.headers.keys():
-        click.echo(f"{function} is not in task mode (asyncTask), so the task id was not looked at", err=True)
+        click.echo(f"{function} is not in task mode (asyncTask), so the emulator ignored the task id", err=True)
     if as_json:
         body = reply.body.decode("utf-8", "replace")
         print_json(
@@ -338,7 +332,10 @@ def invoke(
         click.echo(reply.request_id)
         clock = emulator.clock()
         if not clock.rate and not clock.autojump:
-            click.echo("the clock is paused, so it waits; move it with 'fcemu clock run-until-idle'", err=True)
+            click.echo(
+                "the clock is paused, so the invocation waits; move the clock with 'fcemu clock run-until-idle'",
+                err=True,
+            )
     else:
         click.echo(reply.body, nl=reply.body[-1:] not in (b"", b"\n") and sys.stdout.isatty())
     if reply.error is not None:
@@ -346,13 +343,13 @@ def invoke(
 
 
 @main.command(epilog=examples("fcemu timeline", "fcemu timeline --follow"))
-@click.option("--follow", is_flag=True, help="Go on with what happens from now on.")
+@click.option("--follow", is_flag=True, help="Also show what happens from now on.")
 @where
 @as_json
 def timeline(emulator: "Client", follow: bool, as_json: bool) -> None:
-    """Show what happened, a line a fact.
+    """Show what happened, one line per fact.
 
-    With --json, these are the facts of the journal, an object a line.
+    With --json, print the facts of the journal, one object per line.
     """
     if not follow and not as_json:
         text = emulator.timeline()

@@ -130,8 +130,8 @@ class Client:
     # What happened.
 
     def timeline(self, form: str | None = None) -> str:
-        """The journal as text, a line a fact; ``""`` when nothing happened. ``form``: ``chrome`` or ``otlp``, which are
-        JSON for trace viewers."""
+        """The journal as text, one line per fact; ``""`` when nothing happened. ``form``: ``chrome`` or ``otlp``, which
+        are JSON for trace viewers."""
         return self._ask(routes.SHOW_TIMELINE, query={"format": form})
 
     def journal(self, *, after: int = 0, function: str | None = None, follow: bool = False) -> Iterator[Fact]:
@@ -324,7 +324,7 @@ class Client:
         try:
             told = json.loads(data)
         except ValueError:
-            raise ClientError(f"{self.url} answers {path} with what is not JSON; is it an emulator?") from None
+            raise ClientError(f"{self.url} answers {path}, but not with JSON; is it an emulator?") from None
         try:
             return read(told)
         except ValueError:
@@ -357,14 +357,13 @@ class Client:
             raise ClientError(f"{self.url} does not answer; is something else listening there?") from None
         except ConnectionRefusedError:
             raise ClientError(
-                f"no emulator at {self.url}: connection refused. Start one with 'fcemu serve', or say where it is with "
+                f"no emulator at {self.url}: connection refused. Start one with 'fcemu serve', or name its URL with "
                 "--url or FCEMU_URL"
             ) from None
         except (OSError, HTTPException, UnicodeError) as broken:
             why = str(broken) or type(broken).__name__
             raise ClientError(
-                f"cannot talk to {self.url}: {why}. Is an emulator running there? Say where it is with --url or "
-                "FCEMU_URL"
+                f"cannot talk to {self.url}: {why}. Is an emulator running there? Name its URL with --url or FCEMU_URL"
             ) from None
         finally:
             connection.close()
@@ -403,7 +402,7 @@ def _path(route: Route[Any], path: Sequence[str], query: Mapping[str, Any] | Non
 def _mailbox(address: str) -> tuple[str, str]:
     kind, _, name = address.partition(":")
     if kind not in routes.PLURALS or not name:
-        raise ClientError(f"{address!r} has no messages; write queue:NAME, topic:NAME or eventbus:NAME")
+        raise ClientError(f"{address!r} is not an address of messages; write queue:NAME, topic:NAME or eventbus:NAME")
     return kind, name
 
 

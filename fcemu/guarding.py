@@ -10,10 +10,13 @@ from pathlib import Path
 from typing import Final
 
 from fcemu.handler.locks import RealLock
+from fcemu.handler.system import NEW_GROUP, PROC
 
 _GUARDS: Final = str(Path(__file__).parent / "runtimes" / "child" / "guardian.py")
 _ENDS: Final = "-]"
 """How lines begin after which there is less to guard."""
+_NO_SITE: Final = ("-S",) if PROC else ()
+"""It starts faster without packages, of which it needs one where the system has no ``/proc``."""
 _numbers: Final = count(1)
 
 
@@ -36,11 +39,12 @@ class _Guardian:
                 if line[0] in _ENDS:
                     return
                 self._process = subprocess.Popen(
-                    [sys.executable, "-I", "-S", _GUARDS],
+                    [sys.executable, "-I", *_NO_SITE, _GUARDS],
                     stdin=subprocess.PIPE,
                     stdout=subprocess.DEVNULL,
                     stderr=subprocess.DEVNULL,
                     start_new_session=True,
+                    creationflags=NEW_GROUP,
                 )
             assert self._process.stdin is not None
             with suppress(OSError):  # somebody has killed it

@@ -201,6 +201,7 @@ class Host:
         self.runtimes: Final = runtimes
         self.url: Final = url
         self._store: Store | None = None
+        self._allowed: tuple[str, ...] = ()
         self._pid: Final = os.getpid()
         server.state.parts = Parts(runtimes, lambda: self._recipe.options(), lambda: self._recipe.definition)
 
@@ -220,8 +221,10 @@ class Host:
         return os.getpid() != self._pid
 
     def allow(self, hosts: Collection[str]) -> None:
-        """Answer under these host names, too, from now on."""
-        self.server.guard = guard_of(allowed=hosts)
+        """Answer under these host names, too, from now on, and no longer under those that were allowed before."""
+        if tuple(hosts) != self._allowed:  # else the guard goes on, which knows the names that it has seen
+            self._allowed = tuple(hosts)
+            self.server.guard = guard_of(allowed=hosts)
 
     def begin(self, recipe: Recipe, began: Callable[[Emulator], None] = _hear_nothing) -> Emulator:
         """Make an emulator, which answers from now on. ``began`` is called with it, and with each that takes its place
@@ -318,7 +321,7 @@ def _delete(emulator: Emulator, ref: FunctionRef) -> str:
                 emulator.control.delete(TRIGGERS, (ref, trigger.name))
         emulator.control.delete(FUNCTIONS, ref)
     except FCError as refused:
-        return f"{ref} is not defined any more, and stays until a reset: {refused.message}"
+        return f"{ref} is no longer defined, but stays until a reset: {refused.message}"
     return ""
 
 

@@ -118,7 +118,7 @@ def _extract(data: bytes, directory: str, limits: Limits) -> None:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             entries = archive.infolist()
             if len(entries) > _ENTRIES:
-                raise ValueError(f"the zip has {len(entries)} entries; at most {_ENTRIES} are taken")
+                raise ValueError(f"the zip has {len(entries)} entries; at most {_ENTRIES} are allowed")
             left = limits.unpacked_bytes
             os.makedirs(directory)
             links = [entry for entry in entries if _is_link(entry)]
@@ -129,7 +129,7 @@ def _extract(data: bytes, directory: str, limits: Limits) -> None:
                 _link(archive, entry, directory)
             _check_links(links, directory)
     except _UNREADABLE as wrong:
-        raise ValueError(f"the code is not a zip that can be unpacked: {wrong}") from None
+        raise ValueError(f"fcemu cannot unpack the code as a zip: {wrong}") from None
     except OSError as wrong:
         raise ValueError(f"the zip cannot be unpacked: {wrong.strerror or wrong}") from None
 
@@ -155,7 +155,7 @@ def _link(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, directory: str) -> N
     """Make a link, unless what it stands in leads out."""
     path = _path(entry, directory)
     if entry.file_size > _LINK_BYTES:
-        raise ValueError(f"the zip has a link that is no path: {entry.filename!r}")
+        raise ValueError(f"the zip has a link that is not a path: {entry.filename!r}")
     if _leads_out(os.path.dirname(path), directory):
         raise ValueError(f"the zip writes through a link that leads out of it: {entry.filename!r}")
     os.makedirs(os.path.dirname(path), exist_ok=True)

@@ -20,7 +20,19 @@ from fcemu.core.settings import SPEC_START
 from fcemu.engine import real
 from fcemu.search.calendar import special_in
 from fcemu.search.difference import difference
-from fcemu.search.explorer import Bounds, Result, crashes, dates, explore, sweep
+from fcemu.search.explorer import (
+    Bounds,
+    Made,
+    Result,
+    Runner,
+    RunOnce,
+    Take,
+    crashes,
+    dates,
+    explore,
+    one_by_one,
+    sweep,
+)
 from fcemu.search.telling import lines_of, reasons, repeat_line, told
 from fcemu.search.tokens import Repeat, WrongToken, decode
 from fcemu.testing.escapes import watched
@@ -43,13 +55,15 @@ class Exploration:
         options: Mapping[str, Any],
         forget: Callable[[pytest.Item], None],
         made: tuple[Story, list[pytest.TestReport]] | None = None,
+        runner: Runner = one_by_one,
     ) -> None:
         """``options``: those of a search, checked, and ``seed``. ``forget``: forgets the emulators of a run. ``made``:
-        the calm run, where it was made before it was known that there is a search."""
+        the calm run, where it was made before it was known that there is a search. ``runner``: makes the runs."""
         self._made = made
         self._item: Final = item
         self._options: Final = options
         self._forget: Final = forget
+        self._runner: Final = runner
         self._first: list[pytest.TestReport] = []
         """The reports of the calm run."""
         self._skipped = False
@@ -75,7 +89,7 @@ class Exploration:
         if options["explore"] in SWEEPS:
             result = self._sweep(bounds)
         else:
-            result = explore(self._run, bounds, options["seed"], self._progress.show)
+            result = explore(self.run_once, bounds, options["seed"], self._progress.show, self._runner)
         self._progress.end()
         if result.choices is not None:
             return self._failed(result, nextitem)
@@ -84,7 +98,7 @@ class Exploration:
             _tell(reports, lines_of(result)[0])
         return [*reports, *self._tear_down(nextitem)]
 
-    def _run(self, script: Script) -> bool:
+    def run_once(self, script: Script) -> bool:
         """Run the test once, from the setup of its fixtures to their end; whether it failed."""
         calm = not self._first
         if self._made is not None:
@@ -108,12 +122,12 @@ class Exploration:
 
     def _sweep(self, bounds: Bounds) -> Result:
         calm = Script(exhaust_retries=bounds.exhaust_retries)
-        if self._run(calm):
+        if self.run_once(calm):
             return Result(runs=1, distinct=1, complete=False, exhaustive=0, choices=(), asked=tuple(calm.asked))
         if self._options["explore"] == CRASHES:
-            return sweep(self._run, calm, crashes(calm, self._facts), bounds.over)
+            return sweep(self.run_once, calm, crashes(calm, self._facts), bounds.over)
         whys = special_in(self._zones, SPEC_START.year)
-        return replace(sweep(self._run, calm, dates(whys), bounds.over), whys=whys)
+        return replace(sweep(self.run_once, calm, dates(whys), bounds.over), whys=whys)
 
     def _failed(self, result: Result, nextitem: pytest.Item | None) -> list[pytest.TestReport]:
         """Run what was found once more, for the report of it."""
@@ -124,7 +138,7 @@ class Exploration:
             reports = runtestprotocol(self._item, log=False, nextitem=nextitem)
             token, journals = story.token(self._item.nodeid), story.journals
         repeats = any(report.failed or hasattr(report, "wasxfail") for report in reports)
-        final = result if repeats or result.doubt else replace(result, doubt="the last of the runs with it passed")
+        final = result if repeats or result.doubt else replace(result, doubt="the last run with it passed")
         differs = difference(*self._journals) if result.doubt and len(self._journals) == 2 else ""
         lines = lines_of(final, escapes.told(journals), differs)
         if token is not None:
@@ -245,7 +259,7 @@ class Examples:
                 report.sections.append((SECTION, "\n".join(lines)))
                 return reports
         if not any(report.failed for report in reports):
-            _tell(reports, f"no failure in {self._runs} runs of all its examples")
+            _tell(reports, f"no failure in {self._runs} runs of all examples")
         return reports
 
     def _search(self, inner: Callable[..., object], *args: Any, **given: Any) -> None:
@@ -280,7 +294,7 @@ class Examples:
             finally:
                 self._found = result, story.token(self._item.nodeid)
                 self._escapes = escapes.told(story.journals)
-        raise AssertionError("\n".join(lines_of(replace(result, doubt="the last of the runs with it passed"))))
+        raise AssertionError("\n".join(lines_of(replace(result, doubt="the last run with it passed"))))
 
 
 def _hypothesis(item: pytest.Item) -> Any:
@@ -317,7 +331,7 @@ def explored(
     item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
     hypothesis = _hypothesis(item)
     if hypothesis is None:
-        reports = Exploration(item, options, forget).run(nextitem)
+        reports = Exploration(item, options, forget, runner=_runner(item)).run(nextitem)
     else:
         reports = Examples(item, options, hypothesis).run(nextitem)
     for report in reports:
@@ -335,7 +349,7 @@ def asked(item: pytest.Item, nextitem: pytest.Item | None, forget: Callable[[pyt
     if story.options is not None:
         forget(item)
         item.user_properties[:] = properties
-        reports = Exploration(item, story.options, forget, made=(story, reports)).run(nextitem)
+        reports = Exploration(item, story.options, forget, (story, reports), _runner(item)).run(nextitem)
         for report in reports:
             item.ihook.pytest_runtest_logreport(report=report)
     item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
@@ -370,6 +384,26 @@ def _has_failed(report: pytest.TestReport) -> bool:
     return report.skipped and hasattr(report, "wasxfail")
 
 
+def _runner(item: pytest.Item) -> Runner:
+    """What makes the runs of a search: this process, or those that the command line asks for."""
+    config = item.config
+    scheduler, workers = config.getoption("--fcemu-scheduler"), config.getoption("--fcemu-workers")
+    if not (scheduler or workers):
+        return one_by_one
+    from fcemu.across import Across, CannotSearch, Job
+
+    asked = config.invocation_params
+    across = Across(Job(item.nodeid, tuple(map(str, asked.args)), str(asked.dir)), scheduler or "", workers or 0)
+
+    def runner(take: Take, run_once: RunOnce) -> Made:
+        try:
+            yield from across.runs(take, run_once)
+        except CannotSearch as wrong:
+            raise pytest.UsageError(str(wrong)) from None
+
+    return runner
+
+
 def repeated(item: pytest.Item, nextitem: pytest.Item | None, repeat: Repeat) -> None:
     """Run a test with the answers of chance that a token says."""
     item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
@@ -394,7 +428,9 @@ def repeated(item: pytest.Item, nextitem: pytest.Item | None, repeat: Repeat) ->
     for report in reports:
         if report.failed and any(story.script.asked for story in stories):
             lines = [f"choice {n}: {told(one, whys)}" for n, one in enumerate(repeat.choices, 1)]
-            missed = [f"  it did not come to choice {n}" for n, one in enumerate(repeat.choices, 1) if one not in met]
+            missed = [
+                f"  the run did not reach choice {n}" for n, one in enumerate(repeat.choices, 1) if one not in met
+            ]
             lines += [*missed, *reasons(seen, f"this run {'did' if missed else 'may'} not repeat")]
             report.sections.append((SECTION, "\n".join(lines)))
         elif report.when == "call" and report.passed and seen:

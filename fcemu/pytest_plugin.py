@@ -5,6 +5,7 @@ Every pytest run where fcemu is installed imports this module, so it imports the
 
 from __future__ import annotations
 
+import argparse
 import os
 import sys
 from collections.abc import Callable, Generator, Iterator, Mapping
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
+    from fcemu.pytest_served import Served
     from fcemu.search.tokens import Repeat
     from fcemu.testing import LocalEmulator
     from fcemu.testing.suite import Suite
@@ -23,7 +25,10 @@ _SUITE: pytest.StashKey[Suite] = pytest.StashKey()
 _STDERR: pytest.StashKey[int] = pytest.StashKey()
 """Where the process's stderr leads while nothing is captured."""
 _MADE: pytest.StashKey[list[LocalEmulator]] = pytest.StashKey()
+_COMMANDED: pytest.StashKey[dict[str, Any]] = pytest.StashKey()
 _REPEAT: pytest.StashKey[Repeat] = pytest.StashKey()
+_SERVED: pytest.StashKey[Served] = pytest.StashKey()
+"""The test that another process asks for, in a process that a worker of a search has started."""
 _REFUSED: pytest.StashKey[str] = pytest.StashKey()
 """Why a test cannot run as its options of a search, or a token, want it."""
 
@@ -34,29 +39,36 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("fcemu", "emulated Function Compute")
     for option in OPTIONS.values():
         if option.of_pytest:
-            about = f"of every emulator, over markers and ini file: {option.help}"
+            about = f"{option.help} This wins over markers and the ini file, for every emulator."
             group.addoption(f"--fcemu-{option.name}", metavar=option.kind.metavar, help=about)
     group.addoption(
         "--fcemu-timeline",
         choices=(*OPTIONS["timeline"].kind.words, "all"),
         default=OPTIONS["timeline"].default,
-        help="when a test's report gets the timeline of its emulators; all: as failed, and nothing is left out "
-        "(default: failed)",
+        help="choose when the report of a test gets the timelines of its emulators; all is like failed, but leaves "
+        "nothing out (default: failed)",
     )
     group.addoption(
         "--fcemu-report",
         metavar="DIR",
-        help="leave two files of each failing test there: NAME.html, a page of what happened; NAME.jsonl, its journal",
+        help=(
+            "write two files for each failing test to this directory: NAME.html, a "
+            "page of what happened, and NAME.jsonl, the journal"
+        ),
     )
     group.addoption(
         "--fcemu-determinism",
         action="store_true",
-        help="run each test that uses fcemu twice; it fails where the journals of the two runs differ",
+        help="run each test that uses fcemu twice; the test fails if the journals of the two runs differ",
     )
+    for name, kind in (("mutate", str), ("serve", str), ("scheduler", str), ("workers", int)):
+        group.addoption(f"--fcemu-{name}", type=kind, help=argparse.SUPPRESS)  # for commands of fcemu
     parser.addini("fcemu_env", "set the variables of fcemu_env before anything is imported", type="bool", default=False)
     for name, option in options_in(INI).items():
         parser.addini(f"fcemu_{name}", option.help, default=None)
-    parser.addini("fcemu_backend", "what replaces the time functions: auto, freezegun or time-machine", default="auto")
+    parser.addini(
+        "fcemu_backend", "choose what replaces the time functions: auto, freezegun or time-machine", default="auto"
+    )
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -85,7 +97,17 @@ def pytest_configure(config: pytest.Config) -> None:
         from fcemu.pytest_explore import repeat_of
 
         config.stash[_REPEAT] = repeat_of(commanded["repeat"])
-    config.addinivalue_line("markers", "fcemu(definition, **options): the emulator that the fixture 'fcemu' hands out")
+    if (orders := config.getoption("--fcemu-mutate")) is not None:
+        from fcemu.pytest_mutate import Mutating
+
+        config.pluginmanager.register(Mutating.of(orders), "fcemu-mutate")
+    if (orders := config.getoption("--fcemu-serve")) is not None:
+        from fcemu.pytest_served import Served
+
+        config.stash[_SERVED] = Served.of(orders)
+    config.addinivalue_line(
+        "markers", "fcemu(definition, **options): configure the emulator that the fixture 'fcemu' provides"
+    )
 
 
 def pytest_report_header(config: pytest.Config) -> str:
@@ -105,9 +127,12 @@ def _backend(config: pytest.Config) -> str:
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Patch the time functions once, before the first test, in runs where a test uses fcemu."""
     if any(not FIXTURES.isdisjoint(getattr(item, "fixturenames", ())) for item in session.items):
-        from fcemu.testing.suite import prepare
+        from fcemu.collecting import no_collector
 
-        prepare(str(session.config.getini("fcemu_backend")))
+        with no_collector():
+            from fcemu.testing.suite import prepare
+
+            prepare(str(session.config.getini("fcemu_backend")))
         _parts(session.config)
         if "FCEMU_REDIRECT_TO" in os.environ:  # below 'fcemu exec --intercept', whose proxy leads to its emulator
             patch = pytest.MonkeyPatch()
@@ -181,11 +206,15 @@ def _suite(config: pytest.Config) -> Suite:
 
 
 def _commanded(config: pytest.Config) -> dict[str, Any]:
-    """The options on pytest's command line. Raises ``ValueError``."""
-    from fcemu.core.options import OPTIONS
+    """The options on pytest's command line, which are read once for a run. Raises ``ValueError``."""
+    commanded = config.stash.get(_COMMANDED, None)
+    if commanded is None:
+        from fcemu.core.options import OPTIONS
 
-    given = {name: config.getoption(f"--fcemu-{name}") for name, option in OPTIONS.items() if option.of_pytest}
-    return {name: OPTIONS[name].read(text) for name, text in given.items() if text is not None}
+        given = {name: config.getoption(f"--fcemu-{name}") for name, option in OPTIONS.items() if option.of_pytest}
+        commanded = {name: OPTIONS[name].read(text) for name, text in given.items() if text is not None}
+        config.stash[_COMMANDED] = commanded
+    return commanded
 
 
 def _marked(item: pytest.Item) -> dict[str, Any]:
@@ -230,6 +259,9 @@ def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> 
                 options = _for_examples(item, options)
         except (ValueError, pytest.fail.Exception) as wrong:
             item.stash[_REFUSED] = str(wrong)
+    if _SERVED in item.config.stash:
+        item.config.stash[_SERVED].serve(item, options, _forget)
+        return True
     if marked or tells:
         if _REPEAT in item.config.stash:
             from fcemu.pytest_explore import other_test

@@ -73,7 +73,7 @@ class Runtimes:
         from fcemu.runtimes.stub import code_of
 
         if not callable(handler):
-            raise ValueError(f"handler: expected a callable that takes (event, context), found {handler!r}")
+            raise ValueError(f"handler: expected a callable that takes (event, context), got {handler!r}")
         code, handler_name = code_of(handler)
         return read_function(FunctionRef.parse(name), settings, handler_name, code), self.stub([handler])
 
@@ -85,7 +85,7 @@ class Runtimes:
         added = emulator.setup.added(ref)
         if isinstance(added, Stub):
             if added.module is None:
-                raise LookupError(f"{ref} was added as a callable that is of no module of yours")
+                raise LookupError(f"{ref} was added as a callable that belongs to none of your modules")
             return added.module
         function = emulator.function(ref)
         runtime = self(function.runtime, isolate=isolate, process=process)

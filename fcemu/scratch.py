@@ -5,18 +5,17 @@ Those that were left behind even so, because the guardian was killed, too, are s
 
 import os
 import shutil
-import sys
 import tempfile
 import weakref
+from collections.abc import Callable
 from contextlib import suppress
-from functools import cache
+from functools import cache, partial
 from typing import Final
 
 from fcemu.guarding import GUARDIAN
+from fcemu.handler.system import LOCKS
 
-if sys.platform != "win32":  # there nothing is locked, and nothing swept
-    import fcntl
-
+_LOCK: Final = ".lock"
 _NEW_SECONDS: Final = 60
 """A directory that is younger is maybe being made."""
 
@@ -38,20 +37,53 @@ class Scratch:
         self._delete()
 
 
-def _lock(path: str) -> int | None:
-    if sys.platform == "win32":
-        return None
-    lock = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    fcntl.flock(lock, fcntl.LOCK_EX)
-    return lock
+Unlock = Callable[[], object]
 
 
-def _delete(path: str, lock: int | None, owner: int) -> None:
+def _lock(path: str) -> Unlock:
+    """Lock a directory; what unlocks it. Raises ``OSError`` where another process has locked it."""
+    return _lock_directory(path) if LOCKS else _lock_beside(path)
+
+
+def _lock_directory(path: str) -> Unlock:
+    if LOCKS:
+        import fcntl
+
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            os.close(fd)
+            raise
+        return partial(os.close, fd)
+    raise AssertionError("asked for where the system locks no directories")
+
+
+def _lock_beside(path: str) -> Unlock:
+    """Where a directory cannot be locked, a file beside it is."""
+    from filelock import FileLock, Timeout
+
+    lock = FileLock(path + _LOCK, blocking=False)
+    try:
+        lock.acquire()
+    except Timeout as taken:
+        raise BlockingIOError(str(taken)) from None
+    GUARDIAN.tell(f"[{_hexadecimal(path + _LOCK)}")
+
+    def unlock() -> None:
+        lock.release()
+        with suppress(OSError):  # on Windows another process may look at it
+            os.unlink(path + _LOCK)
+            GUARDIAN.tell(f"]{_hexadecimal(path + _LOCK)}")
+
+    return unlock
+
+
+def _delete(path: str, unlock: Unlock, owner: int) -> None:
     if os.getpid() == owner:  # not where it was forked to
         shutil.rmtree(path, ignore_errors=True)
         GUARDIAN.tell(f"]{_hexadecimal(path)}")
-    if lock is not None:
-        os.close(lock)
+        unlock()
 
 
 def _hexadecimal(path: str) -> str:
@@ -62,8 +94,6 @@ def _hexadecimal(path: str) -> str:
 @cache
 def _sweep(prefix: str) -> None:
     """Once in a process: delete what others of this user have left behind."""
-    if sys.platform == "win32":
-        return
     with tempfile.TemporaryFile() as new:  # the file system's time: in tests Python's is often not the real one
         now = os.fstat(new.fileno()).st_mtime
     with suppress(OSError), os.scandir(tempfile.gettempdir()) as entries:
@@ -74,10 +104,9 @@ def _sweep(prefix: str) -> None:
 
 def _delete_if_left(path: str, now: float) -> None:
     with suppress(OSError):  # another user's: it is his; locked: it is in use
-        lock = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
-        try:
-            if now - os.fstat(lock).st_mtime > _NEW_SECONDS:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if now - os.lstat(path).st_mtime > _NEW_SECONDS:
+            unlock = _lock(path)
+            try:
                 shutil.rmtree(path, ignore_errors=True)
-        finally:
-            os.close(lock)
+            finally:
+                unlock()

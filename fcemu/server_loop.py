@@ -8,15 +8,16 @@ is imported before anything is exchanged.
 import asyncio
 import select
 import selectors
-import sys
+from collections.abc import Callable
 from functools import partial
 from typing import Any, Final
 
 from fcemu.engine import real
+from fcemu.handler.system import EPOLL
 
 _LOOP: Final[Any] = asyncio.SelectorEventLoop
 
-if sys.platform == "linux":
+if EPOLL:
     _POLL: Final = select.epoll.poll
     _SELECT: Final = selectors.EpollSelector.select
 
@@ -31,14 +32,20 @@ if sys.platform == "linux":
             self.fileno: Final = epoll.fileno
             self.close: Final = epoll.close
 
-    class _Selector(selectors.EpollSelector):
+    class _EpollSelector(selectors.EpollSelector):
         select = _SELECT
 
         def __init__(self) -> None:
             super().__init__()
             self._selector: Any = _Epoll(self._selector)
+
+    _new_selector: Callable[[], selectors.BaseSelector] = _EpollSelector
 else:
-    _Selector = selectors.DefaultSelector
+
+    class _OtherSelector(selectors.DefaultSelector):
+        select = selectors.DefaultSelector.select
+
+    _new_selector = _OtherSelector
 
 
 class ServerLoop(asyncio.SelectorEventLoop):
@@ -49,4 +56,4 @@ class ServerLoop(asyncio.SelectorEventLoop):
     _write_to_self = _LOOP._write_to_self
 
     def __init__(self) -> None:
-        super().__init__(_Selector())
+        super().__init__(_new_selector())

@@ -39,7 +39,7 @@ def test_contradictions_are_told_with_their_rules_and_status_1(tmp_path):
 
 def test_a_definition_that_is_wrong_is_told_as_check_does(tmp_path):
     (tmp_path / "fcemu.yaml").write_text("functions: {f: {handler: 5}}")
-    assert "fcemu.yaml:1:26: handler: expected module.function, found 5" in wrong(1, "analyse", str(tmp_path))
+    assert "fcemu.yaml:1:26: handler: expected module.function, got 5" in wrong(1, "analyse", str(tmp_path))
 
 
 def test_explore_searches_one_test_and_has_pytests_status():

@@ -37,11 +37,11 @@ def test_an_old_time_machine_is_not_taken(monkeypatch):
     monkeypatch.setattr(metadata, "version", lambda name: "3.2.0")
     assert backends.backend_for() == "freezegun"
     monkeypatch.setenv("FCEMU_BACKEND", "time-machine")
-    with pytest.raises(ValueError, match=r"FCEMU_BACKEND: time-machine 3\.2\.0 is too old, 3\.3 is the first"):
+    with pytest.raises(ValueError, match=r"FCEMU_BACKEND: time-machine 3\.2\.0 is too old; fcemu needs 3\.3"):
         backends.backend_for()
 
 
 def test_another_word_is_refused(monkeypatch):
     monkeypatch.setenv("FCEMU_BACKEND", "both")
-    with pytest.raises(ValueError, match="FCEMU_BACKEND: expected auto, freezegun or time-machine, found 'both'"):
+    with pytest.raises(ValueError, match="FCEMU_BACKEND: expected auto, freezegun or time-machine, got 'both'"):
         backends.backend_for()

@@ -13,7 +13,7 @@ import pytest
 from patience import CHILD_SECONDS
 
 BENCH = Path(__file__).parent.parent / "bench"
-PARTS = {"bare", "common", "durable", "load", "pool", "table"}
+PARTS = {"bare", "common", "durable", "load", "loom", "pool", "table"}
 """Baselines, and what the scripts share."""
 SCRIPTS = sorted(path.stem for path in BENCH.glob("*.py") if path.stem not in PARTS)
 

@@ -97,7 +97,7 @@ def test_durations_beyond_the_calendar_are_refused_or_mean_all_the_time_there_is
     with LocalEmulator() as local:
         local.run_until_idle("4000000d")
         for rate in (0, -1, 1e12, math.nan):
-            with pytest.raises(ValueError, match="flowing: rate: expected a number above 0, at most 1000000"):
+            with pytest.raises(ValueError, match="flowing: rate: expected a number above 0 and at most 1000000"):
                 local.flowing(rate)
 
 

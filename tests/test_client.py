@@ -135,7 +135,7 @@ def test_messages_are_sent_read_and_cleared(client):
     assert (first.visible, first.at) == (START + s(5), START)
     client.clear("queue:flaky-failures")
     assert client.messages("queue:flaky-failures") == []
-    with pytest.raises(ClientError, match=r"found 0\.5 \(a number\), expected a whole number"):
+    with pytest.raises(ClientError, match=r"expected a whole number, got 0\.5 \(a number\)"):
         client.send("flaky-failures", b"x", delay=0.5)
 
 
@@ -202,7 +202,7 @@ def test_a_refused_connection_says_what_to_do():
     with pytest.raises(ClientError) as refused:
         Client(url).health()
     assert str(refused.value) == (
-        f"no emulator at {url}: connection refused. Start one with 'fcemu serve', or say where it is with --url or "
+        f"no emulator at {url}: connection refused. Start one with 'fcemu serve', or name its URL with --url or "
         "FCEMU_URL"
     )
 

@@ -136,7 +136,7 @@ def test_one_instance_at_a_time_is_debugged_and_the_next_one_waits_again(code):
             debugger.attach(code / "index.py", "while True: pass")
             debugger.stop()
             assert client.invoke("f", b"2").body == b"2 2"
-            assert "another instance of f is debugged; this one is not" in warnings(client)[-1]
+            assert "the debugger is attached to another instance of f, not to this one" in warnings(client)[-1]
             debugger.ask("disconnect", terminateDebuggee=False)
         assert b"timed out" in spins.answer()
 
@@ -236,5 +236,5 @@ def test_a_port_that_somebody_has_is_wrong_use(code):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         told = " ".join(wrong(2, "serve", str(code), "--port", "0", "--debug", "f", "--debug-port", str(port)).split())
-        assert f"port {port} of 127.0.0.1 cannot be had" in told
+        assert f"port {port} of 127.0.0.1 is not available" in told
         assert "choose another --debug-port" in told

@@ -130,30 +130,25 @@ def test_no_block_is_of_a_kind_that_nobody_runs():
     for path in DOCUMENTS:
         kinds = {found[1] for found in BLOCK.finditer(path.read_text(encoding="utf-8"))}
         known = {"python", "python client", "sh", "sh server", "yaml", "mermaid", "text", "json"}
+        known.add("python testcontainers")  # which tests/test_container.py runs
         if path in STORIES:
             known |= {"sh step", "text output", *filter(FILE.fullmatch, kinds)}
         assert kinds <= known, path
 
 
-def test_the_readmes_test_passes_in_the_clone_where_the_package_alone_is_installed(tmp_path):
-    """As after the README's first command: no plugin is there but fcemu's own."""
-    texts = [block.values[0] for block in blocks("python")]
-    (test,) = (text for text in texts if "tried_three_times_and_reported" in text)
-    (tmp_path / "test_it.py").write_text(test, encoding="utf-8")
-    clone = [
-        "-c",
-        str(ROOT / "pyproject.toml"),
-        "--rootdir",
-        str(ROOT),
-        "-p",
-        "fcemu.pytest_plugin",
-        "-p",
-        "no:cacheprovider",
-    ]
-    alone = environment() | {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
-    done = run([sys.executable, "-m", "pytest", "-q", *clone, str(tmp_path / "test_it.py")], tmp_path, alone)
+@pytest.mark.parametrize("plugins", [True, False], ids=["with the plugins of the tests", "with the package alone"])
+def test_the_readmes_test_passes_in_an_empty_directory(tmp_path, plugins):
+    """As after either of the README's commands: the second one installs plugins, the first one only fcemu's own."""
+    (test,) = (block.values[0] for block in blocks("python") if "tried_three_times" in block.values[0])
+    (tmp_path / "test_charge.py").write_text(test, encoding="utf-8")
+    alone = {} if plugins else {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTEST_ADDOPTS": "-p fcemu.pytest_plugin"}
+    done = run([sys.executable, "-m", "pytest", "-q"], tmp_path, environment(**alone))
     assert done.returncode == 0, done.stdout + done.stderr
     assert "1 passed" in done.stdout
+
+
+def test_the_readme_fits_on_150_lines():
+    assert len((ROOT / "README.md").read_text(encoding="utf-8").splitlines()) <= 150
 
 
 def anchors(page):

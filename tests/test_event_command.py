@@ -49,10 +49,13 @@ def test_fields_that_are_data_are_given_as_json_and_rows_are_printed_as_cbor():
     [
         (["oss", "--bucket", "films"], "an event of oss needs object (the key of the object)"),
         (["eventbridge", "--data", "{"], "'{' is not JSON"),
-        (["tablestore", "--key", "[]"], "key: expected a JSON object, found []"),
+        (["tablestore", "--key", "[]"], "key: expected a JSON object, got []"),
         (["os"], "there is no command 'os'; did you mean 'oss'?"),
-        (["oss", "--object", "a", "--fire", "work"], "--fire: 'work' names no trigger; write FUNCTION/TRIGGER"),
-        (["oss", "--object", "a", "--fire", "work/files", "--at", "2026-07-01T08:00:00Z"], "--at is for events"),
+        (
+            ["oss", "--object", "a", "--fire", "work"],
+            "--fire: 'work' is not the name of a trigger; write FUNCTION/TRIGGER",
+        ),
+        (["oss", "--object", "a", "--fire", "work/files", "--at", "2026-07-01T08:00:00Z"], "--at applies to events"),
     ],
 )
 def test_what_is_said_wrong_is_wrong_use(args, message):

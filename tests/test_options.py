@@ -206,7 +206,7 @@ def test_what_is_said_where_it_cannot_be_is_refused(place):
             assert re.fullmatch(r"[A-Zpf].*\.", why)
         if not option.may(FIXTURE):
             with pytest.raises(
-                ValueError, match=f"option {name} cannot be said here. {re.escape(option.not_in[FIXTURE])}"
+                ValueError, match=f"option {name} cannot be set here. {re.escape(option.not_in[FIXTURE])}"
             ):
                 LocalEmulator(**{name: value_of(name)})
         if not option.may(BLOCK):
@@ -234,7 +234,7 @@ def odd_of(option):
 
 
 def without_found(text):
-    return re.search(r"expected .*?(?=, found)", " ".join(text.split()))[0]
+    return re.search(r"expected .*?(?=, got)", " ".join(text.split()))[0]
 
 
 @pytest.mark.parametrize("name", [name for name, option in OPTIONS.items() if odd_of(option) != [""]])
@@ -336,7 +336,7 @@ ADDED = """
         assert CliRunner().invoke(cli.main, ["serve", *arguments], env=env).exit_code == 0
         assert settings_of(plans.pop().options()).caused_at_most == 7
     refused = CliRunner().invoke(cli.main, ["exec", "--caused-at-most", "0", "--", "true"])
-    assert "expected a whole number 1-20000, found 0" in refused.output, refused.output
+    assert "expected a whole number from 1 to 20000, got 0" in refused.output, refused.output
     schema = json_schema()["$defs"]["Emulator"]["properties"]["causedAtMost"]
     assert schema["anyOf"][0]["maximum"] == 20_000 and schema["default"] == 10_000
     for page in (generate.fixture, generate.all_options, generate.command_line, generate.definition):

@@ -120,10 +120,10 @@ def test_an_answer_that_is_not_http_is_a_failure():
         ({"deliver_to": {"queue:q": "nowhere"}}, "option deliver_to: 'nowhere' is not a URL"),
         ({"deliver_to": {"function:f": "http://a/"}}, "option deliver_to: 'function:f' is a function"),
         ({"deliver_to": {"q": "http://a/"}}, "option deliver_to: 'q' is not a destination"),
-        ({"deliver_to": "queue:q"}, "option deliver_to: expected a map of destinations and URLs, found 'queue:q'"),
+        ({"deliver_to": "queue:q"}, "option deliver_to: expected a map from destinations to URLs, got 'queue:q'"),
         (
             {"delivery_retry_seconds": [-1]},
-            "option delivery_retry_seconds: expected a list of numbers, seconds 0-2592000",
+            "option delivery_retry_seconds: expected a list of values, each a number of seconds from 0 to 2592000",
         ),
     ],
 )

@@ -105,7 +105,13 @@ def test_a_log_that_was_cut_off_is_noticed(tmp_path, left):
     filled(tmp_path / "a.db")
     log = tmp_path / "a.db-wal"
     os.truncate(log, int(log.stat().st_size * left))
-    with pytest.raises(StoreError, match=r"2000 facts were committed, and \d+ are there.*make .*a\.db-count an empty"):
+    with pytest.raises(
+        StoreError,
+        match=(
+            r"2000 facts were committed, but only \d+ are "
+            r"there.*make .*a\.db-count an empty"
+        ),
+    ):
         SqliteStore(tmp_path / "a.db")
     os.truncate(tmp_path / "a.db-count", 0)
     SqliteStore(tmp_path / "a.db").close()
@@ -308,7 +314,7 @@ def test_uploaded_code_that_is_not_what_it_was_is_said(tmp_path):
 
 def test_no_database_another_program_s_database_and_a_directory_are_refused(tmp_path):
     (tmp_path / "text").write_text("some text that is no database, " * 100)
-    with pytest.raises(StoreError, match="is no database; choose another file"):
+    with pytest.raises(StoreError, match="is not a database; choose another file"):
         SqliteStore(tmp_path / "text")
     with sqlite3.connect(tmp_path / "other.db") as db:
         db.execute("CREATE TABLE notes (a)")

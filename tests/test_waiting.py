@@ -39,8 +39,8 @@ def test_a_client_that_still_asks_after_two_seconds_is_told(emulator, watched):
     assert watched.look(102.1) is None  # nobody has asked since
     ask(emulator)
     told = watched.look(102.3)
-    assert told.startswith("a client has been waiting for 2 real seconds, and the clock does not move:\n")
-    assert "nobody moves the clock" in told
+    assert told.startswith("a client has been waiting for 2 real seconds, but the clock does not move:\n")
+    assert "nothing moves the clock" in told
 
 
 def test_a_move_begins_anew(emulator, watched):

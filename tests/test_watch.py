@@ -49,7 +49,7 @@ def test_edited_code_runs_from_the_next_attempt_on_and_broken_code_does_not(tmp_
         assert client.invoke("f", b"").body == b"two"
 
         code.write_text(BROKEN[file])
-        assert f"{code}:1: " in line_with(process, "the code before it stays")
+        assert f"{code}:1: " in line_with(process, "fcemu keeps the previous code")
         assert client.invoke("f", b"").body == b"two"
 
         code.write_text(handler.format("four"))

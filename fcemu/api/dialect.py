@@ -24,7 +24,7 @@ REST: Final = "{path…}"
 """The last segment of a pattern that takes all segments that are left, also none."""
 
 
-_NO_STORAGE: Final = ": there is no object storage here; send the code itself as zipFile"
+_NO_STORAGE: Final = ": fcemu has no object storage; send the code itself as zipFile"
 _INSTEAD: Final = {"GetTempBucketToken": _NO_STORAGE, "GetTempCodeBucketToken": _NO_STORAGE}
 
 

@@ -120,7 +120,7 @@ def check_in(request: WireRequest, door: Door) -> None:
 def _check_caller(request: WireRequest, auth_type: str) -> None:
     if auth_type == "jwt":
         raise NotImplementedYet(
-            "this HTTP trigger has authType 'jwt', and fcemu verifies no tokens; without auth (--auth, "
+            "this HTTP trigger has authType 'jwt', but fcemu verifies no tokens; without auth (--auth, "
             "emulator: auth: verify) it lets every caller in"
         )
     if auth_type == "function":
@@ -148,5 +148,5 @@ def check_out(answer: HttpAnswer, door: Door) -> None:
         return
     kind, path = said.get("content-type", "").partition(";")[0].strip().lower(), door.target.partition("?")[0]
     if door.trigger.stamp.created >= _NO_APK_SINCE and (kind == _APK or path.lower().endswith(".apk")):
-        text = "this host lets no APK file out; use the internal address of the trigger, or a custom domain"
+        text = "this host does not serve APK files; use the internal address of the trigger, or a custom domain"
         raise FCError("ApkDownloadForbidden", text)

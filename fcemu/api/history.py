@@ -105,7 +105,7 @@ class History:
         except ImportError as missing:
             raise Problem(
                 "unavailable",
-                f"OTLP is written by OpenTelemetry's own encoder, which is not installed here ({missing}); "
+                f"OTLP needs OpenTelemetry's own encoder, which is not installed here ({missing}); "
                 f"pip install 'fcemu[otlp]', or {NEEDED}",
             ) from None
 
@@ -202,7 +202,7 @@ def invocation_named(emulator: Emulator, request_id: str) -> Recorded:
     found = known.find(beginning[0]) if len(beginning) == 1 else None
     if found is not None:
         return found
-    several = f"; {len(beginning)} request ids begin like this" if len(beginning) > 1 else ""
+    several = f"; {len(beginning)} request ids begin with it" if len(beginning) > 1 else ""
     raise Problem("not-found", f"there is no invocation {request_id!r}{several}")
 
 

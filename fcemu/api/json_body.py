@@ -70,7 +70,7 @@ def _inside(value: Any) -> list[Any]:
 
 
 def _refuse(word: str) -> Any:
-    raise ValueError(f"{word} is no JSON")
+    raise ValueError(f"{word} is not JSON")
 
 
 def _whole(text: str) -> int:

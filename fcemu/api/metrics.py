@@ -21,11 +21,20 @@ def _mean_latency_ms(numbers: Numbers) -> float:
 
 
 FC_COUNTERS: Final[Mapping[str, tuple[str, Number]]] = {
-    "FunctionEnqueueCount": ("Asynchronous invocations accepted.", lambda of: of.enqueued),
-    "FunctionDequeueCount": ("Asynchronous invocations taken from the queue.", lambda of: of.dequeued),
-    "FunctionAsyncEventExpiredDropped": ("Events dropped because of their age.", lambda of: of.expired),
-    "FunctionDestinationErrors": ("Reports that reached no destination.", lambda of: of.not_delivered),
-    "FunctionDestinationSucceeded": ("Reports that reached their destination.", lambda of: of.delivered),
+    "FunctionEnqueueCount": ("Number of asynchronous invocations that were accepted.", lambda of: of.enqueued),
+    "FunctionDequeueCount": (
+        "Number of asynchronous invocations that were taken from the queue.",
+        lambda of: of.dequeued,
+    ),
+    "FunctionAsyncEventExpiredDropped": (
+        "Number of events that were dropped because of their age.",
+        lambda of: of.expired,
+    ),
+    "FunctionDestinationErrors": (
+        "Number of reports that did not reach their destination.",
+        lambda of: of.not_delivered,
+    ),
+    "FunctionDestinationSucceeded": ("Number of reports that reached their destination.", lambda of: of.delivered),
 }
 """What only grows; Prometheus wants ``_total`` behind such a name. Source: retry-and-destinations §3.4. ASSUMED: fcemu
 counts invocations and reports in its metrics from the start of the emulator (retry-and-destinations §3.4)."""
@@ -35,8 +44,11 @@ FC_GAUGES: Final[Mapping[str, tuple[str, Number]]] = {
         "Longest time in the queue, delays included, in ms.",
         lambda of: 1000 * of.latency_most.total_seconds(),
     ),
-    "FunctionAsyncMessagesBacklogV2": ("Asynchronous invocations that wait, also for a retry.", lambda of: of.backlog),
-    "FunctionAsyncMessagesInProcess": ("Asynchronous invocations that run.", lambda of: of.in_process),
+    "FunctionAsyncMessagesBacklogV2": (
+        "Number of asynchronous invocations that wait, also for a retry.",
+        lambda of: of.backlog,
+    ),
+    "FunctionAsyncMessagesInProcess": ("Number of asynchronous invocations that run.", lambda of: of.in_process),
 }
 """What falls again. ASSUMED: fcemu gives the latency metrics in milliseconds (retry-and-destinations §3.4)."""
 
@@ -61,24 +73,36 @@ class Collector:
                     family.add_metric(labels, number(numbers))
                 yield family
         yield from self._counters()
-        seconds = SummaryMetricFamily("fcemu_attempt_seconds", "Virtual seconds that attempts took.", labels=_LABELS)
-        instances = GaugeMetricFamily("fcemu_instances", "Instances that there are.", labels=_LABELS)
+        seconds = SummaryMetricFamily(
+            "fcemu_attempt_seconds", "Number of virtual seconds that attempts took.", labels=_LABELS
+        )
+        instances = GaugeMetricFamily("fcemu_instances", "Number of instances that exist.", labels=_LABELS)
         for labels, numbers in self._by_function():
             seconds.add_metric(labels, count_value=numbers.ran, sum_value=numbers.seconds.total_seconds())
             instances.add_metric(labels, numbers.instances)
         yield seconds
         yield instances
-        yield GaugeMetricFamily("fcemu_clock_seconds", "The virtual clock, since 1970.", value=self._now.timestamp())
-        yield GaugeMetricFamily("fcemu_in_flight", "What the clock waits for.", value=self._in_flight)
-        yield CounterMetricFamily("fcemu_facts", "Facts in the journal.", value=self._facts)
+        yield GaugeMetricFamily(
+            "fcemu_clock_seconds", "Virtual time in seconds since 1970.", value=self._now.timestamp()
+        )
+        yield GaugeMetricFamily(
+            "fcemu_in_flight", "Number of attempts and deliveries that the clock waits for.", value=self._in_flight
+        )
+        yield CounterMetricFamily("fcemu_facts", "Number of facts in the journal.", value=self._facts)
 
     def _counters(self) -> "Iterator[Metric]":
         from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 
         by_state = [*_LABELS, "kind", "state"]
-        ended = CounterMetricFamily("fcemu_invocations", "Invocations that have ended, by state.", labels=by_state)
-        open_ = GaugeMetricFamily("fcemu_open_invocations", "Invocations that have not, by state.", labels=by_state)
-        attempts = CounterMetricFamily("fcemu_attempts", "Attempts by their outcome.", labels=[*_LABELS, "outcome"])
+        ended = CounterMetricFamily(
+            "fcemu_invocations", "Number of invocations that have ended, by state.", labels=by_state
+        )
+        open_ = GaugeMetricFamily(
+            "fcemu_open_invocations", "Number of invocations that have not ended, by state.", labels=by_state
+        )
+        attempts = CounterMetricFamily(
+            "fcemu_attempts", "Number of attempts, by outcome.", labels=[*_LABELS, "outcome"]
+        )
         plain = [
             (CounterMetricFamily(f"fcemu_{name}", help_text, labels=_LABELS), number)
             for name, (help_text, number) in _PLAIN.items()
@@ -98,10 +122,13 @@ class Collector:
 
 _LABELS: Final = ["service", "function"]
 _PLAIN: Final[Mapping[str, tuple[str, Number]]] = {
-    "cold_starts": ("Instances that were started for an attempt.", lambda of: of.cold_starts),
-    "provisioned_starts": ("Instances that were started to be there.", lambda of: of.provisioned),
-    "instance_stops": ("Instances that were stopped.", lambda of: of.stopped),
-    "holds": ("Attempts that waited because no instance could be had.", lambda of: of.held),
+    "cold_starts": ("Number of instances that were started for an attempt.", lambda of: of.cold_starts),
+    "provisioned_starts": (
+        "Number of instances that were started because they were provisioned.",
+        lambda of: of.provisioned,
+    ),
+    "instance_stops": ("Number of instances that were stopped.", lambda of: of.stopped),
+    "holds": ("Number of attempts that waited because no instance was available.", lambda of: of.held),
 }
 
 

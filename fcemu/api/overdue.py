@@ -1,17 +1,25 @@
 """Clients that take too long are given up, the oldest first; a thousand of them cost one timer."""
 
 import asyncio
-import resource
 from collections.abc import Callable
 from typing import Final, Generic, TypeVar
 
+from fcemu.handler.system import LIMITS
+
+if LIMITS:
+    import resource
+
 T = TypeVar("T")
 _MOST: Final = 4096
+_FEW: Final = 128
+"""Of the 512 sockets that Windows waits for at once."""
 
 
 def share_of_files() -> int:
     """As many as leave half of the process's files to those who do say something."""
-    return min(_MOST, resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 4)
+    if LIMITS:
+        return min(_MOST, resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 4)
+    return _FEW
 
 
 class Overdue(Generic[T]):

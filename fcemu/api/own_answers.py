@@ -25,7 +25,7 @@ def _read_object(data: bytes) -> dict[str, Any]:
     except RecursionError:
         raise Problem("invalid-json", "the body is nested too deeply") from None
     if not isinstance(document, dict):
-        raise Problem("invalid-json", f"the body is {found(document)}; expected an object")
+        raise Problem("invalid-json", f"the body: expected an object, got {found(document)}")
     return document
 
 

@@ -170,7 +170,7 @@ class TriggerConfig(AnyMap):
         return json.dumps(value, ensure_ascii=False, separators=(",", ":")) if self.as_text else value
 
     def allowed(self, limits: Limits) -> str:
-        return "an object, or a text that holds one as JSON"
+        return "an object, or a string that holds one as JSON"
 
 
 def trigger_url(trigger: Trigger, base_url: str) -> str:
@@ -241,7 +241,7 @@ def _destination(arn: str, row: Field, limits: Limits) -> Destination:
         )
     found = _single(row).read(arn, limits)
     if isinstance(found, Wrong):
-        why = found.says or "expected a text that can be printed"
+        why = found.says or "expected a printable string"
         raise InvalidArgument(f"{label(row.name)} destination is set to an invalid value: {why}")
     return found  # type: ignore[no-any-return]  # what the kind reads
 
@@ -293,7 +293,7 @@ class Routes:
         routes = read_value(LIST, config.get("routes", []), "routes", limits)
         made = [_route(Body(read_value(OBJECT, each, "routes", limits)), limits) for each in routes]
         if len({route.path for route in made}) < len(made):
-            raise InvalidArgument("Routes must not have a path twice")
+            raise InvalidArgument("Routes must not have the same path twice")
         return {"routes": tuple(made)}
 
     def write(self, domain: Domain, asking: View) -> dict[str, Any]:

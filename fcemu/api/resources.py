@@ -221,7 +221,7 @@ def tags_in(given: list[Any]) -> dict[str, str]:
         tag = Body(each) if isinstance(each, dict) else Body({})
         key, value = tag.get("Key"), tag.get("Value", "")
         if not isinstance(key, str) or not key or not isinstance(value, str):
-            raise InvalidArgument('Tag is set to an invalid value (allowed: [{"Key": text, "Value": text}])')
+            raise InvalidArgument('Tag is set to an invalid value (allowed: [{"Key": STRING, "Value": STRING}])')
         tags[key] = value
     return tags
 
@@ -242,7 +242,9 @@ def zip_in(asking: Asking, code: Mapping[str, Any]) -> bytes:
     """The zip of a code location. Raises ``InvalidArgument``, ``EntityTooLarge``, ``NotImplementedYet``."""
     if "zipFile" not in code:
         if "ossBucketName" in code or "ossObjectName" in code:
-            raise NotImplementedYet("code in OSS is not supported: there is no object storage here; send it as zipFile")
+            raise NotImplementedYet(
+                "code in OSS is not supported: fcemu has no object storage; send the code as zipFile"
+            )
         raise InvalidArgument("Code must have a zipFile: the zip as base64")
     text = read_value(TEXT, code["zipFile"], "zipFile", asking.limits)
     try:

@@ -53,7 +53,7 @@ class Retold:
         try:
             return await asyncio.to_thread(write)
         except NotRetold as why:
-            raise Problem("not-retold", f"no test can let that happen again: {why}") from None
+            raise Problem("not-retold", f"no test can make this happen again: {why}") from None
 
 
 def _family(emulator: Emulator, root: str) -> tuple[list[Member], dict[int, int], bool]:
@@ -67,7 +67,7 @@ def _family(emulator: Emulator, root: str) -> tuple[list[Member], dict[int, int]
             facts[fact.request_id].append(fact)
             order[id(fact)] = n
     if root not in facts:
-        raise NotRetold("the request that led to it is kept no more")
+        raise NotRetold("the request that led to it is no longer kept")
     members = [Member(journal.whole(journal.invocations[each]), mine) for each, mine in facts.items()]
     return members, order, changed
 

@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 @where
 @as_json
 def stop(emulator: "Client", request_id: str, as_json: bool) -> None:
-    """Stop an asynchronous invocation, a task or not.
+    """Stop an asynchronous invocation, whether it is a task or not.
 
-    ID is its request id, or as much of it as no other one begins with, at least 8 characters. What waits is stopped at
-    once; what runs is Stopping until the clock moves.
+    ID is its request id, or at least its first 8 characters where no other id begins with them. A waiting invocation
+    stops at once; a running one is Stopping until the clock moves.
     """
     found = emulator.stop(request_id)
     if as_json:
@@ -38,9 +38,9 @@ def stop(emulator: "Client", request_id: str, as_json: bool) -> None:
     )
 )
 @click.argument("request_id", metavar="ID", type=REQUEST_ID)
-@click.option("--payload", metavar="TEXT|@FILE|-", help="Another event.  [default: the same]")
-@click.option("--delay", type=Duration(), help="Not before so much time has passed.")
-@click.option("--task-id", metavar="ID", help="Its name as a task; of a function in task mode.")
+@click.option("--payload", metavar="TEXT|@FILE|-", help="Send this event.  [default: the same event]")
+@click.option("--delay", type=Duration(), help="Run it only after this much time.")
+@click.option("--task-id", metavar="ID", help="Use this id for the task, if the function is in task mode.")
 @where
 @as_json
 def rerun(
@@ -51,10 +51,10 @@ def rerun(
     task_id: str | None,
     as_json: bool,
 ) -> None:
-    """Let the event of an invocation run again, repaired or not.
+    """Run the event of an invocation again, as it was or changed.
 
-    ID is its request id, or as much of it as no other one begins with, at least 8 characters. The new invocation is
-    asynchronous, of the same function and qualifier, and its request id is printed.
+    ID is its request id, or at least its first 8 characters where no other id begins with them. The new invocation is
+    asynchronous and has the same function and qualifier. fcemu prints its request id.
     """
     event = None if payload is None else content("--payload", payload)
     again = emulator.rerun(request_id, payload=event, delay=delay, task_id=task_id)

@@ -18,9 +18,10 @@ if TYPE_CHECKING:
 @click.argument("definition", required=False, default=".", type=click.Path(path_type=Path))
 @as_json
 def analyse(definition: Path, as_json: bool) -> None:
-    """Say what the settings of each function come to at worst.
+    """Show the worst case that the settings of each function allow.
 
-    DEFINITION is a file or a directory, by default the working directory. Status 1: settings contradict each other.
+    DEFINITION is a file or a directory, by default the working directory. The status is 1 if settings contradict each
+    other.
     """
     from fcemu.config import Choices, DefinitionError, find_definition, read_definition
     from fcemu.core.analysis import findings, worst

@@ -8,7 +8,7 @@ import click
 
 from fcemu.commands.names import FAULT_NUMBER, FUNCTION
 from fcemu.commands.options import Commands, Instant, Said, as_json, closest, examples, pair, where
-from fcemu.commands.printing import Table, at, one_line, print_json
+from fcemu.commands.printing import Table, at, count, one_line, print_json
 from fcemu.core.options import OPTIONS
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ _NUMBERS: Final = frozenset({"times", "status"})
 @as_json
 @click.pass_context
 def faults(ctx: click.Context, emulator: "Client", as_json: bool) -> None:
-    """List the faults that strike functions, put or remove them."""
+    """List, add or remove faults of functions."""
     if ctx.invoked_subcommand is None:
         _list(emulator, as_json)
 
@@ -42,7 +42,7 @@ def faults(ctx: click.Context, emulator: "Client", as_json: bool) -> None:
 @where
 @as_json
 def list_faults(emulator: "Client", as_json: bool) -> None:
-    """List the faults, and how often each has struck."""
+    """List the faults and how often each has occurred."""
     _list(emulator, as_json)
 
 
@@ -71,7 +71,7 @@ def _complete_fault(ctx: click.Context, param: click.Parameter, incomplete: str)
 @where
 @as_json
 def put(emulator: "Client", fault: str, function: str, fields: Sequence[str], as_json: bool) -> None:
-    """Let trouble strike the next attempts of a function.
+    """Let the next attempts of a function fail in a chosen way.
 
     FAULT is throttle, fail (status=500 or 503), crash (when=before, sleeping or after), delay (by=BY) or deliver_twice
     (again=BY). Each takes times=N.
@@ -94,7 +94,7 @@ def put(emulator: "Client", fault: str, function: str, fields: Sequence[str], as
 @where
 @as_json
 def remove(emulator: "Client", number: str | None, as_json: bool) -> None:
-    """Remove fault N, or all."""
+    """Remove fault N, or all faults."""
     if number is not None and not number.isdecimal():
         raise click.UsageError(f"{number!r} is not the number of a fault; 'fcemu faults' lists them")
     emulator.remove_faults(None if number is None else int(number))
@@ -119,7 +119,10 @@ def _told(fault: "Fault") -> str:
         for name, value in more.items()
         if value is not None
     )
-    return f"{fault.fault} {fault.function} {said}{' ' if said else ''}times={fault.times}, struck {fault.struck}"
+    return (
+        f"{fault.fault} {fault.function} "
+        f"{said}{' ' if said else ''}times={fault.times}, occurred {count(fault.struck, 'time')}"
+    )
 
 
 # Stubs.
@@ -146,10 +149,15 @@ class _Stub(click.Command):
     ),
 )
 @click.argument("function", type=FUNCTION)
-@click.option("--returns", metavar="JSON", multiple=True, help="An attempt returns this.")
-@click.option("--raises", metavar="TYPE:MESSAGE", multiple=True, help="An attempt raises this error.")
-@click.option("--status", type=click.Choice(["429", "500", "503"]), multiple=True, help="FC refuses an attempt.")
-@click.option("--remove", "removes", is_flag=True, help="Let the function's own code run again.")
+@click.option("--returns", metavar="JSON", multiple=True, help="Let an attempt return this value.")
+@click.option("--raises", metavar="TYPE:MESSAGE", multiple=True, help="Let an attempt raise this error.")
+@click.option(
+    "--status",
+    type=click.Choice(["429", "500", "503"]),
+    multiple=True,
+    help=("Let FC refuse an attempt with this status."),
+)
+@click.option("--remove", "removes", is_flag=True, help="Remove the stub, so that the function's own code runs again.")
 @where
 @as_json
 @click.pass_context
@@ -163,15 +171,15 @@ def stub(
     removes: bool,
     as_json: bool,
 ) -> None:
-    """Let steps run in place of a function's code.
+    """Replace a function's code by steps.
 
-    Each option is one attempt, in the order in which they stand; the last repeats. Without any, the calls of the stub
-    are shown.
+    Each option describes one attempt, in the order of the options; the last one repeats. Without such options, fcemu
+    shows the calls of the stub.
     """
     steps = list(_steps(ctx.meta["fcemu.steps"], iter(returns), iter(raises), iter(status)))
     if removes:
         if steps:
-            raise click.UsageError("--remove takes no steps")
+            raise click.UsageError("--remove cannot be combined with steps")
         emulator.remove_stub(function)
         return
     if steps:
@@ -186,7 +194,7 @@ def stub(
     started = emulator.clock().started
     rows = [[offset(each.at, started), each.request_id, f"#{each.attempt}", one_line(each.payload)] for each in calls]
     if not rows:
-        click.echo("the stub was not called yet", err=True)
+        click.echo("the stub has not been called yet", err=True)
         return
     for line in Table.fitting().lines([("AT", "REQUEST", "ATTEMPT", "PAYLOAD"), *rows]):
         click.echo(line)
@@ -202,7 +210,7 @@ def _steps(
                 yield {"returns": json.loads(text)}
             except ValueError:
                 raise click.UsageError(
-                    f"--returns: expected JSON, got {text!r}; write a text as '\"{text}\"'"
+                    f"--returns: expected JSON, got {text!r}; write a string as '\"{text}\"'"
                 ) from None
         elif name == "raises":
             kind, _, message = next(raises).partition(":")
@@ -215,14 +223,14 @@ def _steps(
 
 
 @click.command(epilog=examples("fcemu reset", "fcemu reset --seed 7 --start 2026-01-01T00:00:00Z"))
-@click.option("--seed", type=Said(OPTIONS["seed"].kind), help="Another seed.")
-@click.option("--start", type=Instant(), help="Another virtual time at the start.")
+@click.option("--seed", type=Said(OPTIONS["seed"].kind), help="Use this seed from now on.")
+@click.option("--start", type=Instant(), help="Start the clock at this virtual time.")
 @where
 @as_json
 def reset(emulator: "Client", seed: int | None, start: str | None, as_json: bool) -> None:
-    """Begin anew, as the definition and the options made it.
+    """Restart from the definition and the options.
 
-    What was made through APIs is gone, and so is everything that was kept.
+    This removes what was made through APIs, and everything that was kept.
     """
     clock = emulator.reset(seed=seed, start=start)
     if as_json:

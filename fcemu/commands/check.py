@@ -22,10 +22,10 @@ _WIDE: Final = frozenset({"W", "F"})
 
 @click.command()
 @click.argument("files", metavar="FILE…", nargs=-1, type=click.Path(path_type=Path))
-@click.option("--print", "shown", is_flag=True, help="Print what is defined as one fcemu.yaml.")
-@click.option("--strict", is_flag=True, help="Warnings are problems.")
-@click.option("--env", "environment", metavar="NAME", help="Environment of an s.yaml, from its env.yaml.")
-@click.option("--region", help="Region whose functions are meant, where a file has several.")
+@click.option("--print", "shown", is_flag=True, help="Print the definition as one fcemu.yaml.")
+@click.option("--strict", is_flag=True, help="Treat warnings as problems.")
+@click.option("--env", "environment", metavar="NAME", help="Use this environment of an s.yaml, from its env.yaml.")
+@click.option("--region", help="Use the functions of this region, where a file has several.")
 @click.option("--schema", is_flag=True, help="Print the JSON Schema of fcemu.yaml, for editors, and check nothing.")
 @as_json
 def check(
@@ -37,10 +37,10 @@ def check(
     schema: bool,
     as_json: bool,
 ) -> None:
-    """Show all problems of definitions with their places.
+    """Show all problems of definitions and where they are.
 
-    FILE is a definition of any format, or a directory with one. Handlers are parsed, never imported. Status 1: there
-    are problems, or, with --strict, warnings.
+    FILE is a definition of any format, or a directory with one. fcemu parses handlers and never imports them.
+    The status is 1 if there are problems or, with --strict, warnings.
     """
     from fcemu.config import Choices
 
@@ -162,5 +162,5 @@ def _print_native(found: list[_Found]) -> None:
         whole = composed([each.definition for each in found if each.definition is not None])
     except DefinitionError as wrong:
         click.echo(str(wrong), err=True)
-        raise click.ClickException("the files cannot be one definition") from None
+        raise click.ClickException("the files cannot form one definition") from None
     click.echo(native_text(whole), nl=False)

@@ -24,7 +24,7 @@ class _Forward(click.Command):
         for text in args:
             if _NEGATIVE.match(text):
                 ctx.fail(
-                    f"{text!r} is negative, and time does not go back; write how far it shall move on, as in: "
+                    f"{text!r} is negative, and time does not go back; write how far the clock is to move, as in: "
                     f"fcemu clock {ctx.info_name} {text.lstrip('-')}"
                 )
         return super().parse_args(ctx, args)
@@ -39,7 +39,7 @@ class _Forward(click.Command):
 @as_json
 @click.pass_context
 def clock(ctx: click.Context, emulator: "Client", as_json: bool) -> None:
-    """Show the clock, or move it."""
+    """Show or move the clock."""
     if ctx.invoked_subcommand is None:
         _show_clock(emulator, as_json)
 
@@ -48,7 +48,7 @@ def clock(ctx: click.Context, emulator: "Client", as_json: bool) -> None:
 @where
 @as_json
 def show(emulator: "Client", as_json: bool) -> None:
-    """Show what time it is and what is due next."""
+    """Show the current time and what is due next."""
     _show_clock(emulator, as_json)
 
 
@@ -59,7 +59,7 @@ def show(emulator: "Client", as_json: bool) -> None:
 def advance(emulator: "Client", by: timedelta, as_json: bool) -> None:
     """Move forward by a duration, and run all that falls due.
 
-    BY is a number of seconds, or text like 1h30m, 500ms or 2d.
+    BY is a number of seconds, or a duration like 1h30m, 500ms or 2d.
     """
     _show_move(emulator, emulator.advance(by), as_json)
 
@@ -71,7 +71,7 @@ def advance(emulator: "Client", by: timedelta, as_json: bool) -> None:
 def to(emulator: "Client", time: str, as_json: bool) -> None:
     """Move to an instant, and run all that falls due.
 
-    TIME is ISO 8601 with an offset, or +200s from the start.
+    TIME is an ISO 8601 time with an offset, or +200s, counted from the start.
     """
     _show_move(emulator, emulator.to(time), as_json)
 
@@ -85,7 +85,7 @@ def run_next(emulator: "Client", as_json: bool) -> None:
 
 
 @clock.command()
-@click.option("--at-most", type=Duration(), help="Give up after so much virtual time.  [default: 30d]")
+@click.option("--at-most", type=Duration(), help="Give up after this much virtual time.  [default: 30d]")
 @where
 @as_json
 def run_until_idle(emulator: "Client", at_most: timedelta | None, as_json: bool) -> None:
@@ -97,7 +97,7 @@ def run_until_idle(emulator: "Client", at_most: timedelta | None, as_json: bool)
 @where
 @as_json
 def pause(emulator: "Client", as_json: bool) -> None:
-    """Stop the clock; it then moves by these commands only."""
+    """Pause the clock, so that only these commands move it."""
     emulator.set_clock(rate=0)
     _show_clock(emulator, as_json)
 
@@ -107,7 +107,7 @@ def pause(emulator: "Client", as_json: bool) -> None:
 @where
 @as_json
 def rate(emulator: "Client", rate: float, as_json: bool) -> None:
-    """Let N virtual seconds pass per second; 0 pauses."""
+    """Let N virtual seconds pass per real second; 0 pauses."""
     emulator.set_clock(rate=rate)
     _show_clock(emulator, as_json)
 
@@ -124,7 +124,7 @@ def _show_clock(emulator: "Client", as_json: bool) -> None:
     click.echo(f"next due   {at(state.next_due, state.started) if state.next_due else 'nothing'}")
     click.echo(f"in flight  {state.in_flight}")
     if state.behind:
-        click.echo(f"behind     {state.behind:g} s: more falls due than can be run")
+        click.echo(f"behind     {state.behind:g} s: more work falls due than can be run")
 
 
 def _show_move(emulator: "Client", move: "Move", as_json: bool) -> None:

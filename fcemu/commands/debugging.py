@@ -29,7 +29,9 @@ def debugging_of(definition: Definition, name: str, port: int | None, *, process
     if function.runtime in PYTHON_RUNTIMES:
         if not process:
             text = "python -m debugpy --listen 5678 --wait-for-client -m fcemu serve --runtime inline …"
-            raise ValueError(f"--debug is for handlers in processes of their own; with --runtime inline run '{text}'")
+            raise ValueError(
+                f"--debug works for handlers in processes of their own; with --runtime inline, run '{text}'"
+            )
         _demand_debugpy(function, function.python or python or sys.executable)
         port = PYTHON_PORT if port is None else port
     elif function.runtime in NODE_RUNTIMES:
@@ -58,7 +60,7 @@ def _demand_debugpy(function: Function, python: str) -> None:
     try:
         missing = subprocess.run([python, "-c", _FINDS_DEBUGPY], check=False, stderr=subprocess.DEVNULL).returncode
     except OSError as error:
-        raise ValueError(f"--debug: {function.ref} is to run on {python}: {error.strerror}") from None
+        raise ValueError(f"--debug: {function.ref} cannot run on {python}: {error.strerror}") from None
     if missing:
         raise ValueError(
             f"--debug: {function.ref} runs on {python}, which has no debugpy; run '{python} -m pip install debugpy' "
@@ -73,5 +75,5 @@ def _demand_free(port: int) -> None:
             trial.bind(("127.0.0.1", port))
         except OSError as refused:
             raise ValueError(
-                f"--debug: port {port} of 127.0.0.1 cannot be had ({refused.strerror}); choose another --debug-port"
+                f"--debug: port {port} of 127.0.0.1 is not available ({refused.strerror}); choose another --debug-port"
             ) from None

@@ -21,7 +21,7 @@ def run(say: Callable[[str], None]) -> None:
     with LocalEmulator(DEFINITION) as emulator:
         client = Client(emulator.url)
         say(f"An emulator of Function Compute now listens on {emulator.url}. It has two functions:")
-        say("'charge', which fails twice and then sleeps 30 s, and 'receipt', which hears of its success.")
+        say("'charge', which fails twice and then sleeps 30 s, and 'receipt', which gets a report of its success.")
         say("")
         begin, before = perf_counter(), client.clock().now
         client.invoke("charge", b'{"order": 7}', asynchronous=True, delay=DELAY)

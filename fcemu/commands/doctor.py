@@ -1,5 +1,6 @@
 """doctor: what is installed, what is virtual, and what is wrong with this machine."""
 
+import os
 import sys
 from textwrap import fill
 from typing import Final, NamedTuple
@@ -9,6 +10,7 @@ import click
 from fcemu.commands.options import Said, as_json, examples
 from fcemu.commands.printing import Table, count, print_json
 from fcemu.core.options import OPTIONS
+from fcemu.handler.system import FACILITIES, HIDDEN, IS_HIDDEN, VARIABLE, Facility
 
 _COLUMNS: Final = 80
 _NAMES: Final = 14
@@ -37,14 +39,14 @@ class Finding(NamedTuple):
     show_default=True,
     envvar=OPTIONS["port"].variable,
     show_envvar=True,
-    help="Where 'fcemu serve' would listen.",
+    help="Check this port, on which 'fcemu serve' would listen.",
 )
 @as_json
 def doctor(port: int, as_json: bool) -> None:
-    """Say what is installed, what is virtual, and what is wrong.
+    """Show what is installed, what is virtual and what is wrong.
 
-    The verdict comes first, and goes to stderr. It runs a handler that reads the time and waits in every usual way.
-    Status 1 when something is wrong.
+    fcemu runs a handler that reads the time and waits in every usual way. The verdict comes first, on stderr. The
+    status is 1 if something is wrong.
     """
 
     backend = _backend()
@@ -52,6 +54,7 @@ def doctor(port: int, as_json: bool) -> None:
     in_process, failed_there = ({}, "") if backend.wrong else _look("process")
     findings = [
         _python(),
+        _system(),
         Finding("fcemu", _version("fcemu") or "not installed"),
         *_libraries(),
         backend,
@@ -70,6 +73,7 @@ def doctor(port: int, as_json: bool) -> None:
                 "found": {each.name: each.found for each in findings},
                 "virtual": virtual,
                 "virtual_in_processes": in_process,
+                "system": [each._asdict() for each in FACILITIES],
                 "real_on_purpose": [{"what": what, "why": why} for what, why in real],
                 "other_languages": [
                     {"of": of, "virtual": kept, "real": [{"what": what, "why": why} for what, why in left]}
@@ -84,6 +88,7 @@ def doctor(port: int, as_json: bool) -> None:
         click.echo(count(len(problems), "problem") if problems else "all is well", err=True)
         for line in Table().lines([(each.name, _brief(each)) for each in findings]):
             click.echo(line)
+        _list("this system does not offer", [_missing(each) for each in FACILITIES if not each.offered])
         _list("virtual in handlers", [name for name, is_virtual in virtual.items() if is_virtual])
         _list("real in handlers", [name for name, is_virtual in virtual.items() if not is_virtual])
         _list("real in processes", [name for name, is_virtual in in_process.items() if not is_virtual])
@@ -142,6 +147,18 @@ def _python() -> Finding:
     return Finding("python", f"{version}, {sys.executable}", "fcemu needs 3.11 or later" if too_old else "")
 
 
+def _system() -> Finding:
+    wanted = os.environ.get(VARIABLE, "")
+    wrong = f"{VARIABLE}: expected {HIDDEN!r} or nothing, got {wanted!r}" if wanted not in ("", HIDDEN) else ""
+    of_all = f"{sum(each.offered for each in FACILITIES)} of {len(FACILITIES)}"
+    hidden = f"; {VARIABLE}={HIDDEN} hides the others" if IS_HIDDEN else ""
+    return Finding("system", f"{sys.platform} offers {of_all} facilities that fcemu uses{hidden}", wrong)
+
+
+def _missing(facility: Facility) -> str:
+    return f"{facility.what}. {facility.instead[0].upper()}{facility.instead[1:]}".replace("`", "")
+
+
 def _version(package: str) -> str | None:
     from importlib.metadata import PackageNotFoundError, version
 
@@ -181,7 +198,7 @@ def _port(port: int) -> Finding:
     from fcemu.client import Client, ClientError
 
     if port == 0:
-        return Finding("port", "any free one")
+        return Finding("port", "any free port")
     name = f"port {port}"
     with socket.socket() as trial:
         trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -189,13 +206,13 @@ def _port(port: int) -> Finding:
             trial.bind((_HOST, port))
         except OSError as refused:
             if refused.errno != errno.EADDRINUSE:
-                return Finding(name, f"cannot be had: {refused.strerror}", "choose another --port for fcemu serve")
+                return Finding(name, f"not available: {refused.strerror}", "choose another --port for fcemu serve")
         else:
             return Finding(name, "free")
     try:
         health = Client(f"http://{_HOST}:{port}").health()
     except ClientError:
-        wrong = "choose another --port for fcemu serve (0: any), or stop what listens there"
+        wrong = "choose another --port for fcemu serve (0 chooses any), or stop the program that listens there"
         return Finding(name, "in use by something that is not an emulator", wrong)
     return Finding(name, f"in use by an emulator, fcemu {health.version}")
 

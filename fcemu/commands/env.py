@@ -26,14 +26,14 @@ if TYPE_CHECKING:
     type=click.Choice(["shell", "dotenv", "json"], case_sensitive=False),
     default="shell",
     show_default=True,
-    help="For a shell, for a file .env, or as JSON.",
+    help="Print them for a shell, for a .env file, or as JSON.",
 )
 @where
 @as_json
 def env(emulator: "Client", form: str, as_json: bool) -> None:
     """Print the variables that point a program at the emulator.
 
-    They are those that 'fcemu exec' sets for its command.
+    'fcemu exec' sets the same variables for its command.
     """
     from fcemu import host
 

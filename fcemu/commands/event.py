@@ -23,7 +23,7 @@ _ABOUT: Final = {
     "mns_topic": "A message was published to an MNS topic.",
     "log": "Log Service has new lines.",
     "eventbridge": "EventBridge passes an event on.",
-    "cdn_events": "CDN tells of an event of a domain.",
+    "cdn_events": "CDN reports an event of a domain.",
     "tablestore": "A row of Table Store was changed.",
 }
 
@@ -59,10 +59,10 @@ class Events(Commands):
     epilog=examples("fcemu event oss --object in/a.png", "fcemu event oss --object in/a.png --fire resize/pictures"),
 )
 def event() -> None:
-    """Print the event of another service, or fire a trigger by it.
+    """Print an event of another service, or fire a trigger.
 
-    What an event tells is given by options; with --fire, the trigger knows some of it. Status 1 if the trigger lets the
-    event pass by, so that nothing is invoked.
+    The options give the contents of the event; with --fire, the trigger supplies some of them. The status is 1 if the
+    trigger does not match the event, so that nothing is invoked.
     """
 
 
@@ -74,13 +74,15 @@ def _command(kind: str) -> click.Command:
         if fire is None:
             _print(kind, given, at)
         elif at is not None:
-            raise click.UsageError("--at is for events that are printed; a trigger fires at the emulator's time")
+            raise click.UsageError("--at applies to events that are printed; a trigger fires at the emulator's time")
         else:
             _fire(emulator, fire, given, as_json)
 
     options = [_option(name, each) for name, each in KINDS[kind].fields.items()]
     fire = click.Option(["--fire"], metavar="FUNCTION/TRIGGER", help="Send it to a trigger of a running emulator.")
-    at = click.Option(["--at"], type=Said(Instant()), help="When it happens.  [default: 2026-01-01T00:00:00Z]")
+    at = click.Option(
+        ["--at"], type=Said(Instant()), help=("Let the event happen at this time.  [default: 2026-01-01T00:00:00Z]")
+    )
     made: click.Command = click.command(kind, help=_ABOUT[kind])(run)
     made.params[:0] = [*options, fire, at]
     return made
@@ -111,6 +113,6 @@ def _print(kind: str, given: dict[str, Any], at: datetime | None) -> None:
 def _fire(emulator: "Client", trigger: str, given: dict[str, Any], as_json: bool) -> None:
     if "/" not in trigger:
         raise click.UsageError(
-            f"--fire: {trigger!r} names no trigger; write FUNCTION/TRIGGER or SERVICE/FUNCTION/TRIGGER"
+            f"--fire: {trigger!r} is not the name of a trigger; write FUNCTION/TRIGGER or SERVICE/FUNCTION/TRIGGER"
         )
     tell_fired(emulator.fire(trigger, given), as_json)

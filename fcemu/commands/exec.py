@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from fcemu import host
 from fcemu.client import Client, ClientError
-from fcemu.commands.command import Command
+from fcemu.commands.command import new_command
 from fcemu.commands.serve import LOG, Plan, environment, prepare, served, tell_intercepted, warn_of_others, watched
 from fcemu.commands.waiting import telling_who_waits
 from fcemu.core.values import dataclass
@@ -28,7 +28,7 @@ def run(execution: Execution) -> int:
 
 async def _run(execution: Execution) -> int:
     async with (
-        Command(execution.words) as command,
+        new_command(execution.words) as command,
         served(execution.plan, narrate=execution.plan["verbose"]) as running,
         telling_who_waits(running.host.server, LOG.warning),
         environment(execution.plan, running) as variables,

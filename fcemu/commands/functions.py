@@ -19,9 +19,10 @@ _HEADINGS: Final = ("FUNCTION", "RUNTIME", "HANDLER", "INVOKED BY")
 @where
 @as_json
 def functions(emulator: "Client", as_json: bool) -> None:
-    """List the functions, and what invokes them.
+    """List the functions and what invokes them.
 
-    HTTP triggers are shown by their URLs, timers with their next firing. A function that a stub replaces is marked.
+    The list shows HTTP triggers with their URLs and timers with their next firing, and marks functions that a stub
+    replaces.
     """
     found = emulator.functions()
     if as_json:

@@ -29,9 +29,9 @@ FILES: Final = ("fcemu.yaml", "handler.py", "test_handler.py")
 def init(directory: Path | None, source: Path | None) -> None:
     """Write a definition, a handler and a passing test.
 
-    They are written into DIRECTORY, or here. With --from FILE, write a test for the functions of that definition, of
-    whatever format, beside it or into DIRECTORY, and a conftest.py that names it, unless there is one. Files that are
-    there already stay as they are: then nothing is written, and the status is 1.
+    fcemu writes them into DIRECTORY, or into the working directory. With --from FILE, it writes a test for the
+    functions of that definition, whatever its format, next to it or into DIRECTORY, and a conftest.py that names it,
+    unless there is one. If a file already exists, fcemu writes nothing, and the status is 1.
     """
     if source is None:
         into = directory or Path()
@@ -203,7 +203,7 @@ def _write(into: Path, texts: dict[str, str]) -> None:
     there = [str(into / name) for name in texts if os.path.lexists(into / name)]
     if there:
         raise click.ClickException(
-            f"{' and '.join(there)} {'is' if len(there) == 1 else 'are'} there already; nothing was written"
+            f"{' and '.join(there)} {'is' if len(there) == 1 else 'are'} already there; nothing was written"
         )
     written: list[Path] = []
     try:

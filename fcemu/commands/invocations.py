@@ -33,12 +33,16 @@ _ENDS: Final = frozenset({"Succeeded", "Failed", "Expired", "Stopped", "Invalid"
     )
 )
 @click.argument("request_id", type=REQUEST_ID, required=False)
-@click.option("--function", type=FUNCTION, help="Only those of this function.")
-@click.option("--status", metavar="STATUS", help="Only those in this state, in FC's words, in any case: failed.")
-@click.option("--task-id", metavar="ID", help="Only those that are tasks of this name.")
-@click.option("--after", metavar="REQUEST_ID", help="Only those accepted after this one.")
-@click.option("--limit", type=Said(Whole(0, 2**63 - 1)), help="At most so many.")
-@click.option("--follow", is_flag=True, help="Go on with each that ends from now on.")
+@click.option("--function", type=FUNCTION, help="Show only invocations of this function.")
+@click.option(
+    "--status",
+    metavar="STATUS",
+    help=("Show only those in this state, in FC's words and any letter case, such as failed."),
+)
+@click.option("--task-id", metavar="ID", help="Show only tasks with this id.")
+@click.option("--after", metavar="REQUEST_ID", help="Show only those accepted after this one.")
+@click.option("--limit", type=Said(Whole(0, 2**63 - 1)), help="Show at most this many.")
+@click.option("--follow", is_flag=True, help="Also show each invocation that ends from now on.")
 @where
 @as_json
 def invocations(
@@ -54,19 +58,19 @@ def invocations(
 ) -> None:
     """List invocations and what they returned, or show one.
 
-    They are listed in the order of acceptance. With REQUEST_ID, or as much of it as no other one begins with, one is
-    shown with its attempts and logs. A table that is wider than the terminal has fewer columns and shorter ids.
+    The list is in the order of acceptance. With REQUEST_ID, or enough of its beginning to be unique, fcemu shows one
+    invocation with its attempts and logs. A table that is wider than the terminal has fewer columns and shorter ids.
     """
     if request_id is not None:
         if (function, status, task_id, after, limit, follow) != (*(None,) * 5, False):
             raise click.UsageError(
-                "--function, --status, --task-id, --after, --limit and --follow choose from the list; leave REQUEST_ID "
+                "--function, --status, --task-id, --after, --limit and --follow select from the list; leave REQUEST_ID "
                 "out"
             )
         _show_one(emulator, emulator.invocation(request_id), as_json)
         return
     if follow and (after, limit) != (None, None):
-        raise click.UsageError("--follow goes on from the end of the list; leave --after and --limit out")
+        raise click.UsageError("--follow continues from the end of the list; leave --after and --limit out")
     position = max((fact.n for fact in emulator.journal()), default=0) if follow else 0
     found = emulator.invocations(function=function, status=status, task_id=task_id, after=after, limit=limit)
     listing = _Listing(emulator.clock().started, as_json)

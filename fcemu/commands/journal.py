@@ -20,15 +20,15 @@ _LONGEST: Final = 60
 
 
 @click.command(epilog=examples("fcemu journal --function orders/charge", "fcemu journal --follow --json"))
-@click.option("--follow", is_flag=True, help="Go on with what happens from now on.")
-@click.option("--after", type=Said(Whole(0, 2**63 - 1)), default=0, help="Only facts behind this position.")
-@click.option("--function", metavar="NAME", help="Only facts of this function.")
+@click.option("--follow", is_flag=True, help="Also show what happens from now on.")
+@click.option("--after", type=Said(Whole(0, 2**63 - 1)), default=0, help="Show only facts after this position.")
+@click.option("--function", metavar="NAME", help="Show only facts of this function.")
 @where
 @as_json
 def journal(emulator: "Client", follow: bool, after: int, function: str | None, as_json: bool) -> None:
-    """Show every fact with all that belongs to it.
+    """Show every fact with all its details.
 
-    A line is a fact; with --json it is an object.
+    Each line is a fact; with --json, each line is an object.
     """
     try:
         if as_json:

@@ -24,10 +24,10 @@ if TYPE_CHECKING:
     )
 )
 @click.argument("name", type=QUEUE, required=False)
-@click.option("--send", metavar="TEXT|@FILE|-", help="Put this message into it.")
-@click.option("--delay", type=Duration(), help="With --send: nobody gets it before so much time has passed.")
-@click.option("--waiting", is_flag=True, help="Show only what no consumer has deleted.")
-@click.option("--clear", is_flag=True, help="Empty it.")
+@click.option("--send", metavar="TEXT|@FILE|-", help="Put this message into the queue.")
+@click.option("--delay", type=Duration(), help="With --send, hide the message from consumers for this much time.")
+@click.option("--waiting", is_flag=True, help="Show only messages that no consumer has deleted.")
+@click.option("--clear", is_flag=True, help="Remove all messages from the queue.")
 @where
 @as_json
 def queue(
@@ -41,7 +41,7 @@ def queue(
 ) -> None:
     """List the queues, show the messages of one, or send one.
 
-    Looking takes no message from its consumers. Without a name, the queues are listed.
+    Showing a message does not take it from its consumers. Without a name, fcemu lists the queues.
     """
     if name is None:
         if send is not None or waiting or clear:
@@ -50,7 +50,7 @@ def queue(
     elif send is not None:
         _tell_sent(emulator.send(name, content("--send", send), delay=delay), as_json)
     elif delay is not None:
-        raise click.UsageError("--delay is for a message that is sent; add --send")
+        raise click.UsageError("--delay applies to a message that is sent; add --send")
     elif clear:
         emulator.clear(f"queue:{name}")
     else:
@@ -62,8 +62,8 @@ def queue(
 )
 @click.argument("name", type=TOPIC, required=False)
 @click.option("--publish", metavar="TEXT|@FILE|-", help="Publish this message.")
-@click.option("--tag", metavar="TAG", help="With --publish: the tag of the message.")
-@click.option("--clear", is_flag=True, help="Forget what was published.")
+@click.option("--tag", metavar="TAG", help="With --publish, give the message this tag.")
+@click.option("--clear", is_flag=True, help="Forget the messages that were published.")
 @where
 @as_json
 def topic(
@@ -71,8 +71,8 @@ def topic(
 ) -> None:
     """List the topics, show the messages of one, or publish one.
 
-    What is published reaches the queues that subscribe to the topic, and the functions with a trigger on it. Without a
-    name, the topics are listed.
+    A published message reaches the queues that subscribe to the topic and the functions with a trigger on it. Without
+    a name, fcemu lists the topics.
     """
     if name is None:
         if publish is not None or clear:
@@ -81,7 +81,7 @@ def topic(
     elif publish is not None:
         _tell_sent(emulator.publish(name, content("--publish", publish), tag=tag), as_json)
     elif tag is not None:
-        raise click.UsageError("--tag is for a message that is published; add --publish")
+        raise click.UsageError("--tag applies to a message that is published; add --publish")
     elif clear:
         emulator.clear(f"topic:{name}")
     else:

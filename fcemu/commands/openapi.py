@@ -12,7 +12,7 @@ from fcemu.commands.printing import print_json
 def openapi(as_json: bool) -> None:
     """Print the OpenAPI document of fcemu's own API.
 
-    Clients can be generated from it. It is JSON in any case. A running emulator answers the same at GET
+    You can generate clients from it. The output is always JSON. A running emulator serves the same document at GET
     /_fcemu/openapi.json.
     """
     from fcemu.own_api.openapi import document

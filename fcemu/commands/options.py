@@ -31,40 +31,32 @@ else:
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-LATER_COMMANDS: Final = ("mutate",)
-"""What later versions bring: refused by name, never "no such command"."""
-
 
 class Commands(click.Group):
-    """A group that finds its commands in any letter case, refuses by name what comes later, and offers the closest
-    name."""
-
-    later: tuple[str, ...] = ()
+    """A group that finds its commands in any letter case, and offers the closest name."""
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         name = args[0]
         if self.get_command(ctx, name) is None and not name.startswith("-"):
-            if name in self.later:
-                ctx.fail(f"{name} is not supported yet")
-            args = [closest("command", name, self.list_commands(ctx), self.later), *args[1:]]
+            args = [closest("command", name, self.list_commands(ctx)), *args[1:]]
         return super().resolve_command(ctx, args)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(self.commands)
 
 
-def closest(kind: str, word: str, known: Sequence[str], later: Sequence[str] = ()) -> str:
+def closest(kind: str, word: str, known: Sequence[str]) -> str:
     """The word of ``known`` that is written in any letter case. Raises ``click.UsageError`` with those that begin like
-    ``word``, or with the closest one, also of ``later``."""
+    ``word``, or with the closest one."""
     lower = word.lower()
     if lower in known:
         return lower
     from difflib import get_close_matches
 
     begun = [each for each in known if lower and each.startswith(lower)]
-    close = begun or get_close_matches(lower, [*known, *later], 1)
+    close = begun or get_close_matches(lower, known, 1)
     hint = f"did you mean {' or '.join(map(repr, close))}?" if close else f"{kind}s: {', '.join(known)}"
     raise click.UsageError(f"there is no {kind} {word!r}; {hint}", click.get_current_context(silent=True))
 
@@ -80,7 +72,6 @@ class Main(Commands):
     Those in ``elsewhere`` are in modules of their own, which are imported when they are asked for.
     """
 
-    later = LATER_COMMANDS
     order: tuple[str, ...] = (
         "demo",
         "init",
@@ -90,6 +81,7 @@ class Main(Commands):
         "functions",
         "analyse",
         "explore",
+        "mutate",
         "invoke",
         "event",
         "trigger",
@@ -114,6 +106,7 @@ class Main(Commands):
     elsewhere: Mapping[str, str] = {
         "analyse": "analyse",
         "explore": "explore",
+        "mutate": "mutate",
         "init": "init",
         "check": "check",
         "functions": "functions",
@@ -337,9 +330,12 @@ def where(command: F) -> F:
         default=_default_url,
         show_default="http://127.0.0.1:9527",
         show_envvar=True,
-        help="Where the emulator is.",
+        help="Talk to the emulator at this URL.",
     )
     return cast(F, option(run))
 
 
+OF_PYTEST_TOO: Final[Mapping[str, Any]] = {"ignore_unknown_options": True, "help_option_names": ["--help"]}
+"""The settings of a command that hands options which it does not know to pytest. It has no short ones: click would find
+the ``-h`` of help in ``-pno:cacheprovider``."""
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")

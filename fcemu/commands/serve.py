@@ -4,7 +4,6 @@ import asyncio
 import gc
 import logging
 import os
-import resource
 import signal
 import sys
 from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping, Sequence
@@ -15,17 +14,19 @@ from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING, Any, Final
 
-from fcemu import __version__, host
+from fcemu import __version__, config, host
 from fcemu.commands.functions import told_trigger
 from fcemu.commands.printing import Table
+from fcemu.commands.signals import handle_signal
 from fcemu.commands.terminal import Terminal, Writer
 from fcemu.commands.waiting import telling_who_waits
 from fcemu.commands.watching import watching
-from fcemu.config import Definition, DefinitionError, Problem, composed, find_definition, read_definition
+from fcemu.config import Definition
 from fcemu.core.functions import Function
 from fcemu.core.options import OPTIONS, checked, value_of
 from fcemu.core.settings import Settings
 from fcemu.core.values import dataclass
+from fcemu.handler.system import LIMITS
 from fcemu.host import Host
 from fcemu.own_api.codec import encode
 from fcemu.own_api.routes import PREFIX
@@ -93,17 +94,18 @@ class Plan:
 
 
 def definition_of(sources: Sequence[Path], choices: host.Choices) -> Definition:
-    """One application of several definitions. Raises ``DefinitionError`` with the problems of all of them."""
+    """One application of several definitions. Raises ``DefinitionError`` with the problems of all of them. Without a
+    definition nothing is read, so what reads is not imported before."""
     read: list[Definition] = []
-    problems: list[Problem] = []
+    problems: list[config.Problem] = []
     for source in sources:
         try:
-            read.append(read_definition(source, choices))
-        except DefinitionError as wrong:
+            read.append(config.read_definition(source, choices))
+        except config.DefinitionError as wrong:
             problems += wrong.problems
     if problems:
-        raise DefinitionError(problems)
-    return composed(read)
+        raise config.DefinitionError(problems)
+    return config.composed(read)
 
 
 class CannotListen(Exception):
@@ -122,7 +124,7 @@ def prepare(plan: Plan) -> None:
     """Check the options, patch the time functions, and let paths be shown from here. Raises ``ValueError``."""
     host.relative_to(Path.cwd())
     if plan.intercepts and ":" in plan["host"]:
-        raise ValueError(f"--intercept needs an IPv4 address to bring connections to, and --host is {plan['host']}")
+        raise ValueError(f"--intercept needs an IPv4 address to lead connections to, but --host is {plan['host']}")
     if (plan.definition.functions and plan["runtime"] == "inline") or "FCEMU_BACKEND" in os.environ:
         from fcemu.runtimes import timeshift  # what it installs costs time at the start
 
@@ -131,10 +133,13 @@ def prepare(plan: Plan) -> None:
 
 def _allow_files() -> None:
     """As many connections as the system allows; shells start programs with 1,024 files, for ``select``'s sake."""
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    most = _MOST_FILES if hard == resource.RLIM_INFINITY else min(hard, _MOST_FILES)
-    with suppress(ValueError, OSError):
-        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+    if LIMITS:
+        import resource
+
+        _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        most = _MOST_FILES if hard == resource.RLIM_INFINITY else min(hard, _MOST_FILES)
+        with suppress(ValueError, OSError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,13 +189,15 @@ async def _serve(plan: Plan) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop.set)
+        handle_signal(loop, number, stop.set)
     async with (
         served(plan, narrate=True) as running,
         telling_who_waits(running.host.server, LOG.warning),
         environment(plan, running) as variables,
     ):
-        _greet(plan, running, await asyncio.to_thread(running.client.functions))
+        # The first requests come meanwhile: where no function is defined, nothing has to be asked before the greeting.
+        defined = await asyncio.to_thread(running.client.functions) if running.functions() else []
+        _greet(plan, running, defined)
         tell_intercepted(plan, variables)
         async with watched(plan, running):
             await stop.wait()
@@ -202,7 +209,7 @@ def watched(plan: Plan, running: Served) -> AbstractAsyncContextManager[None]:
     if not plan["watch"]:
         return nullcontext()
 
-    return watching(running, [find_definition(source) for source in plan.sources])
+    return watching(running, [config.find_definition(source) for source in plan.sources])
 
 
 def _new_token() -> str:
@@ -310,7 +317,10 @@ def _why(plan: Plan, refused: OSError) -> str:
     where = f"{plan['host']}:{plan['port']}"
     match refused.errno:
         case errno.EADDRINUSE:
-            return f"cannot listen on {where}: it is in use. Stop what listens there, or choose another --port (0: any)"
+            return (
+                f"cannot listen on {where}: it is in use. Stop the program that listens "
+                "there, or choose another --port (0 chooses any)"
+            )
         case errno.EACCES:
             return f"cannot listen on {where}: not allowed. Choose a --port above 1023"
         case _:
@@ -362,12 +372,12 @@ def _summary(
         told = [told_trigger(each, settings.start) for each in function.triggers] or [""]
         rows += [[f"  {function.name}", told[0]], *(["", each] for each in told[1:])]
     if rows:
-        yield "functions, and what invokes them beside the API:"
+        yield "functions, and what invokes them apart from the API:"
         yield from Table().lines(rows)
     if len(defined) > _FUNCTIONS_SHOWN:
         yield f"  … {len(defined) - _FUNCTIONS_SHOWN} more, which 'fcemu functions' lists"
     yield f"page: {url}{PREFIX}/"
-    yield "a program calls it with these variables, and 'fcemu env' prints all of them:"
+    yield "programs call it with these variables; 'fcemu env' prints all of them:"
     yield from (f"  export {name}={quote(variables[name])}" for name in _EXPORTED)
 
 
@@ -377,7 +387,7 @@ def tell_intercepted(plan: Plan, variables: Mapping[str, str]) -> None:
         return
     others = ", and other hosts are refused" if plan["intercept_only"] else ""
     LOG.info(
-        "intercepted%s: *.fc.aliyuncs.com, *.fcapp.run, *.mns.*.aliyuncs.com. Programs with hosts of FC written down "
+        "intercepted%s: *.fc.aliyuncs.com, *.fcapp.run, *.mns.*.aliyuncs.com. Programs with hard-coded FC endpoints "
         "reach it after '. %s'",
         others,
         variables["FCEMU_VARIABLES"],
@@ -388,9 +398,9 @@ def warn_of_others(plan: Plan, running: Served) -> None:
     """Beyond loopback: who may ask, and how."""
     if _is_loopback(plan["host"]):
         return
-    how = "its token, --token" if plan["token"] else f"this token, made for the run: {running.token}"
+    how = "the token of --token" if plan["token"] else f"the token that was made for this run ({running.token})"
     LOG.warning(
-        "--host %s: whoever reaches this machine and knows %s can run your handlers. Requests carry it as "
+        "--host %s: anyone who reaches this machine and knows %s can run your handlers. Requests carry it as "
         "'Authorization: Bearer TOKEN', SDKs as access key id, fcemu's commands as the variable %s",
         plan["host"],
         how,
@@ -407,7 +417,7 @@ def _tell_what_was_kept(plan: Plan, running: Served) -> None:
     waiting = sum(not one.finished for one in invocations)
     fields = {"event": "kept", "data": plan["data"], "invocations": len(invocations), "unfinished": waiting}
     LOG.info(
-        "everything is kept in %s: %d invocations, %d of them unfinished",
+        "fcemu keeps everything in %s: %d invocations, %d of them unfinished",
         _shown(Path(plan["data"]).absolute()),
         len(invocations),
         waiting,
@@ -418,7 +428,7 @@ def _tell_what_was_kept(plan: Plan, running: Served) -> None:
 def _clock_state(emulator: host.Emulator | None, settings: Settings, url: str) -> str:
     start = f"the clock starts at {settings.start.isoformat()}"
     if emulator is not None and emulator.starts:
-        start = f"the clock goes on at {emulator.clock.now().isoformat()}"
+        start = f"the clock continues at {emulator.clock.now().isoformat()}"
     if settings.rate:
         return f"{start} and runs at " + ("real speed" if settings.rate == 1 else f"{settings.rate:g} times real speed")
     if settings.autojump:

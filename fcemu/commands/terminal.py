@@ -182,7 +182,7 @@ class Terminal:
         left_out = 0 if self._quiet else end - source.position - int(self._budget)
         if left_out > 0:
             source.position += left_out
-            yield from self._said(f"… {left_out} facts are not shown here; 'fcemu timeline' shows all", "info", {})
+            yield from self._said(f"… {left_out} more facts are not shown here; 'fcemu timeline' shows all", "info", {})
         while source.heard and source.heard[0].position <= end:
             heard = source.heard.popleft()
             yield from self._facts(source, heard.position)
@@ -218,7 +218,7 @@ class Terminal:
             return
         yield f"{self._wall(source)}{for_people(line)}"
         if trace and source.traces.get(fact.request_id) == trace:
-            yield "    as the attempt before"
+            yield "    the same traceback as the attempt before"
         elif trace:
             source.traces[fact.request_id] = trace
             yield from (f"    {each}" for each in trace.splitlines())

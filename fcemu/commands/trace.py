@@ -22,14 +22,14 @@ if TYPE_CHECKING:
     type=click.Choice(["chrome", "otlp"], case_sensitive=False),
     default="chrome",
     show_default=True,
-    help="For Chrome and Perfetto, or as JSON of OpenTelemetry's protocol.",
+    help="Write for Chrome and Perfetto, or in the JSON of OpenTelemetry's protocol.",
 )
 @where
 @as_json
 def trace(emulator: "Client", form: str, as_json: bool) -> None:
     """Print what happened as JSON for a trace viewer.
 
-    An invocation is a trace: its waits, attempts, virtual sleeps and reports are spans on virtual time. OTLP is written
-    by OpenTelemetry's own encoder; the emulator needs it: pip install 'fcemu[otlp]'.
+    Each invocation is a trace whose waits, attempts, virtual sleeps and reports are spans in virtual time. For otlp,
+    the emulator needs OpenTelemetry's own encoder: pip install 'fcemu[otlp]'.
     """
     click.echo(emulator.timeline(form))

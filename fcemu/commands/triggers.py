@@ -57,9 +57,9 @@ def timers(ctx: click.Context, emulator: "Client", as_json: bool) -> None:
 @where
 @as_json
 def fire_timer(emulator: "Client", name: str, as_json: bool) -> None:
-    """Fire a timer now, also one that is off.
+    """Fire a timer now, even if it is disabled.
 
-    Prints the request id; the invocation runs when the clock moves.
+    fcemu prints the request id; the invocation runs when the clock moves.
     """
     request_id = emulator.fire_timer(_checked(name))
     if as_json:
@@ -82,7 +82,7 @@ def fire_timer(emulator: "Client", name: str, as_json: bool) -> None:
 @as_json
 @click.pass_context
 def trigger(ctx: click.Context, emulator: "Client", as_json: bool) -> None:
-    """List the triggers with what can be said of them; fire one."""
+    """List the triggers with their event fields, or fire one."""
     if ctx.invoked_subcommand is not None:
         return
     functions = emulator.functions()
@@ -114,27 +114,30 @@ def _told(trigger: "Trigger") -> str:
 )
 @click.argument("name", type=TRIGGER)
 @click.argument("fields", metavar="[FIELD=VALUE]...", nargs=-1)
-@click.option("--payload", metavar="TEXT|@FILE|-", help="The event as it is, in place of fields.")
+@click.option("--payload", metavar="TEXT|@FILE|-", help="Send this event as it is, in place of fields.")
 @where
 @as_json
 def fire(emulator: "Client", name: str, fields: Sequence[str], payload: str | None, as_json: bool) -> None:
-    """Fire a trigger now, with what is said of its event.
+    """Fire a trigger now, with the given fields of its event.
 
-    Prints the request id; the invocation runs when the clock moves. What is no text is JSON. Status 1 if the trigger's
-    filter lets the event pass by, so that nothing is invoked. 'fcemu trigger' lists the fields.
+    fcemu prints the request id; the invocation runs when the clock moves. Values that are not strings are JSON. The
+    status is 1 if the trigger's filter does not match the event, so that nothing is invoked. 'fcemu trigger' lists the
+    fields.
     """
     said = _said(emulator, _checked(name), fields)
     if payload is not None:
         try:
             said["payload"] = content("--payload", payload).decode()
         except UnicodeDecodeError:
-            raise click.UsageError("--payload: an event that is fired by hand is text, and this is not UTF-8") from None
+            raise click.UsageError("--payload: an event that is fired by hand is text, but this is not UTF-8") from None
     tell_fired(emulator.fire(name, said), as_json)
 
 
 def _checked(name: str) -> str:
     if "/" not in name:
-        raise click.UsageError(f"{name!r} names no trigger; write FUNCTION/TRIGGER or SERVICE/FUNCTION/TRIGGER")
+        raise click.UsageError(
+            f"{name!r} is not the name of a trigger; write FUNCTION/TRIGGER or SERVICE/FUNCTION/TRIGGER"
+        )
     return name
 
 

@@ -41,7 +41,7 @@ class Waiting:
         if self._server.requests == self._asked and not emulator.serving:
             return None
         return (
-            f"a client has been waiting for {PATIENCE_SECONDS:g} real seconds, and the clock does not move:\n"
+            f"a client has been waiting for {PATIENCE_SECONDS:g} real seconds, but the clock does not move:\n"
             f"{emulator.explain().text}"
         )
 

@@ -115,7 +115,7 @@ class _Watcher:
         try:
             odd = await asyncio.to_thread(self._reloads.redefine)
         except ValueError as wrong:
-            LOG.error("%s\nthe definition before it stays", wrong)
+            LOG.error("%s\nfcemu keeps the previous definition", wrong)
             return
         for each in odd:
             LOG.warning("%s", each)
@@ -126,7 +126,7 @@ class _Watcher:
     async def _code_changed(self, paths: list[str]) -> None:
         directories = self._directories
         for path, error in await asyncio.to_thread(list, broken(paths)):
-            LOG.error("%s:%s: %s; the code before it stays", path, error.lineno, error.msg)
+            LOG.error("%s:%s: %s; fcemu keeps the previous code", path, error.lineno, error.msg)
             paths = [each for each in paths if not _shares_directory(each, path, directories)]
         touched = {directory for directory in directories for path in paths if _is_in(path, directory)}
         if touched:

@@ -7,18 +7,21 @@ from fcemu.config.definition import EMPTY, FILE_NAMES, Choices, Definition
 if TYPE_CHECKING:
     from fcemu.config.archives import code_of
     from fcemu.config.compose import composed
-    from fcemu.config.define import read_definition, read_function, read_mapping
+    from fcemu.config.define import read_definition, read_function, read_mapping, written_settings
     from fcemu.config.parse import find_definition
     from fcemu.config.problems import DefinitionError, Problem
     from fcemu.config.write import document_of, native_form, native_text
+    from fcemu.config.written import Change, Setting
 
 __all__ = [
     "EMPTY",
     "FILE_NAMES",
+    "Change",
     "Choices",
     "Definition",
     "DefinitionError",
     "Problem",
+    "Setting",
     "code_of",
     "composed",
     "document_of",
@@ -28,11 +31,14 @@ __all__ = [
     "read_definition",
     "read_function",
     "read_mapping",
+    "written_settings",
 ]
 
 _HOMES = {
+    "Change": "written",
     "DefinitionError": "problems",
     "Problem": "problems",
+    "Setting": "written",
     "code_of": "archives",
     "composed": "compose",
     "document_of": "write",
@@ -42,6 +48,7 @@ _HOMES = {
     "read_definition": "define",
     "read_function": "define",
     "read_mapping": "define",
+    "written_settings": "define",
 }
 
 

@@ -27,7 +27,7 @@ def composed(definitions: Sequence[Definition]) -> Definition:
     for each in definitions:
         for function in each.functions:
             if function.ref in first:
-                message = f"function {function.ref} is defined in {first[function.ref]} already"
+                message = f"function {function.ref} is already defined in {first[function.ref]}"
                 problems.append(Problem(str(each.path), message))
             first.setdefault(function.ref, each.path)
     if problems:

@@ -185,8 +185,10 @@ class Definer:
         stubs, known = said.node.get("stubs"), set(map(str, written))
         for key, _ in stubs.entries if isinstance(stubs, Table) else ():
             if key.text in said.get("stubs", NONE) and key.text not in known:
-                hints = self._guess(key.text, written) or ["define it under functions or services, too"]
-                self._report.add(key.place, f"there is no function {quoted(key.text)} for this stub", *hints)
+                hints = self._guess(key.text, written) or ["define it under functions or services"]
+                self._report.add(
+                    key.place, f"this stub names the function {quoted(key.text)}, which is not defined", *hints
+                )
 
     def _check_destinations(self, written: Mapping[FunctionRef, Written]) -> None:
         """A destination that is not defined is odd: it may be defined later, else its reports fail."""
@@ -195,7 +197,7 @@ class Definer:
                 for key, attribute in (("onSuccess", "on_success"), ("onFailure", "on_failure")):
                     destination = one.get(attribute)
                     if isinstance(destination, FunctionDestination) and destination.ref not in written:
-                        message = f"there is no function {destination.ref}, to which {ref} reports"
+                        message = f"{ref} reports to the function {destination.ref}, which is not defined"
                         self._say_missing(destination.ref, one.text(key), message, key, written)
 
     def _say_missing(
@@ -221,7 +223,7 @@ class Definer:
         for path, route in said.get("routes", NONE).items():
             ref = route["function"]
             if ref not in written:
-                message = f"there is no function {ref}, to which {path} of {name} leads"
+                message = f"{path} of {name} leads to the function {ref}, which is not defined"
                 self._say_missing(ref, route.text("function"), message, "function", written)
         routes = tuple(Route(path=path, **route) for path, route in said.get("routes", NONE).items())
         return Domain(name=name, **{**said, "routes": routes})
@@ -232,7 +234,10 @@ class Definer:
         """How many instances a function may have, and how many are always there."""
         if (limit := said.get("reserved_concurrency")) is not None:
             if any(qualifier_of(one) == LATEST for one in said.get("on_demand", ())):
-                self._report.add(said.node.place, "reservedConcurrency is onDemandConfig of LATEST: write one of them")
+                self._report.add(
+                    said.node.place,
+                    "reservedConcurrency and onDemandConfig of LATEST set the same limit; write only one",
+                )
             # how 3.0 and 2.0 call a bound of running requests (timers-and-instances §2)
             kind, word = (
                 (CONCURRENCY, "reservedConcurrency") if ref.service is None else (ON_DEMAND, "maximumInstanceCount")
@@ -318,9 +323,9 @@ class Definer:
         """Whether there are all versions that an alias names."""
         for version in (said["version"], *said.get("weights", ())):
             if version != LATEST and version not in known:
-                there = f"there are: {', '.join(sorted(known, key=int))}" if known else f"{owner} has no versions"
+                there = f"known versions: {', '.join(sorted(known, key=int))}" if known else f"{owner} has no versions"
                 at = said.text("version").place
-                self._report.add(at, f"alias {name} leads to version {quoted(version)}", there)
+                self._report.add(at, f"alias {name} leads to version {quoted(version)}, which does not exist", there)
                 return False
         return True
 

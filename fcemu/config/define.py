@@ -1,14 +1,13 @@
 """These functions go the whole way from a file, or a mapping, to a definition in core values."""
 
-import gc
 import os
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
+from fcemu.collecting import no_collector
 from fcemu.config import funcraft, serverless_devs_1, serverless_devs_3
 from fcemu.config.core_values import Definer
 from fcemu.config.definition import Choices, Definition
@@ -17,12 +16,13 @@ from fcemu.config.foreign import Source
 from fcemu.config.formats import Format, Stranger, format_of
 from fcemu.config.mapping import from_mapping
 from fcemu.config.parse import MAPPING, SMALLEST, find_definition, read_file, shown
-from fcemu.config.problems import Report
-from fcemu.config.reading import Said, read
+from fcemu.config.problems import Place, Report
+from fcemu.config.reading import Said, limits_of, read
 from fcemu.config.schema import FILE
 from fcemu.config.tree import Kind, Scalar, Table, plain
 from fcemu.config.unreachable import say_unreachable
 from fcemu.config.variables import Expander, native_names
+from fcemu.config.written import Change, Setting, changed, settings_in
 from fcemu.core.names import FunctionRef
 
 TRANSLATORS: Final[Mapping[Format, Callable[[Source], Table]]] = {
@@ -32,39 +32,48 @@ TRANSLATORS: Final[Mapping[Format, Callable[[Source], Table]]] = {
 }
 
 
-def read_definition(path: Path, choices: Choices | None = None, *, thorough: bool = False) -> Definition:
+def read_definition(
+    path: Path, choices: Choices | None = None, *, thorough: bool = False, change: Change | None = None
+) -> Definition:
     """Read a file of any format, or the definition in a directory (``find_definition``).
 
-    ``thorough``: also whether the handlers' functions are in their files, which costs parsing them. Raises
-    ``DefinitionError`` with all problems. Imports nothing of the handlers.
+    ``thorough``: also whether the handlers' functions are in their files, which costs parsing them. ``change``: a
+    setting that is to have another value than the file says. Raises ``DefinitionError`` with all problems. Imports
+    nothing of the handlers.
     """
     file = find_definition(path)
     report = Report(shown(file))
     given = choices or Choices(variables=os.environ)
-    with _garbage_kept():
+    with no_collector():  # a third of the time of a large file
         tree, varies = read_file(file, report)
-        return _define(tree, report, file.parent, file.absolute(), given, thorough=thorough, varies=varies)
+        return _define(tree, report, file.parent, file.absolute(), given, thorough, varies, change)
 
 
-@contextmanager
-def _garbage_kept() -> Iterator[None]:
-    """No garbage collection: of a tree that grows, nothing is garbage. It costs a third of the time of a large file."""
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()
-
-
-def read_mapping(mapping: Mapping[str, object], root: Path, choices: Choices | None = None) -> Definition:
-    """Read a definition that is a Python mapping in native form; paths are relative to ``root``.
+def read_mapping(
+    mapping: Mapping[str, object], root: Path, choices: Choices | None = None, *, change: Change | None = None
+) -> Definition:
+    """Read a definition that is a Python mapping in native form; paths are relative to ``root``. ``change``: a setting
+    that is to have another value than the mapping says.
 
     Raises ``DefinitionError`` as ``read_definition`` does, with the path of keys in place of line and column.
     """
-    report = Report(MAPPING, positions=False)
-    return _define(from_mapping(mapping, report), report, root, None, choices or Choices(variables=os.environ))
+    report, given = Report(MAPPING, positions=False), choices or Choices(variables=os.environ)
+    return _define(from_mapping(mapping, report), report, root, None, given, change=change)
+
+
+def written_settings(
+    source: Path | Mapping[str, object], choices: Choices | None = None
+) -> Iterator[tuple[Setting, Place]]:
+    """The settings of functions that a file, or a mapping in native form, writes, each with its place. Raises
+    ``DefinitionError``."""
+    given, is_file = choices or Choices(variables=os.environ), isinstance(source, Path)
+    report = Report(shown(source) if isinstance(source, Path) else MAPPING, positions=is_file)
+    tree, varies = read_file(source, report) if isinstance(source, Path) else (from_mapping(source, report), True)
+    root = source.parent if isinstance(source, Path) else Path.cwd()
+    _, tree = _in_native_form(tree, report, root, given, varies=varies)
+    report.check()
+    for setting in settings_in(tree, limits_of(tree)):
+        yield setting, report.place(setting.node.place)
 
 
 def read_function(ref: FunctionRef, settings: Mapping[str, object], handler: str, code: str) -> Definition:
@@ -106,11 +115,13 @@ def _define(
     root: Path,
     path: Path | None,
     choices: Choices,
-    *,
     thorough: bool = False,
     varies: bool = True,
+    change: Change | None = None,
 ) -> Definition:
     is_foreign, tree = _in_native_form(tree, report, root, choices, varies=varies)
+    if change is not None:
+        tree = changed(tree, change)
     said = _read(tree, report, foreign=is_foreign)
     definer = Definer(report, root, is_foreign=is_foreign, thorough=thorough)
     definition = replace(definer.definition(said, path), options=_options(said))
@@ -136,7 +147,9 @@ def _in_native_form(tree: Table, report: Report, root: Path, choices: Choices, *
         alone.stop(found.place, f"this looks like {found.looks_like}, which fcemu does not read", found.hint)
     if found in TRANSLATORS:
         if not report.positions:
-            report.stop(tree.place, f"this looks like a file of {found.value}; a mapping is in native form", SMALLEST)
+            report.stop(
+                tree.place, f"this looks like a file of {found.value}; a mapping must be in native form", SMALLEST
+            )
         return True, TRANSLATORS[found](Source(tree, report, root, choices))
     if not varies:
         return False, tree

@@ -57,13 +57,13 @@ def _fields(place: str) -> Iterator[Field]:
     return (field_of(option) for option in rows if option.key.rpartition(".")[0] == place)
 
 
-_CLOCK_HELP: Final = "How virtual time passes."
-_AUTH_HELP: Final = "Who may use the emulator."
+_CLOCK_HELP: Final = "Decides how virtual time passes."
+_AUTH_HELP: Final = "Decides who may use the emulator."
 CLOCK: Final = Table("Clock", _CLOCK_HELP, *_fields("emulator.clock"))
 AUTH: Final = Table("Auth", _AUTH_HELP, *_fields("emulator.auth"))
 EMULATOR: Final = Table(
     "Emulator",
-    "Settings of the emulator itself.",
+    "This block configures the emulator itself.",
     said("clock", Nested(CLOCK), _CLOCK_HELP, "clock"),
     said("auth", Nested(AUTH), _AUTH_HELP, "auth"),
     *_fields("emulator"),

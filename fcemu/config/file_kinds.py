@@ -41,7 +41,7 @@ class Numbers(Kind):
 
     def expected(self, limits: Limits) -> str:
         at_least = "" if self.none else "one or more "
-        return f"a list of {at_least}numbers, {self.each.expected(limits)}"
+        return f"a list of {at_least}values, each {self.each.expected(limits)}"
 
     def schemas(self) -> list[Schema]:
         return [{"type": "array", "items": self.each.schemas()[0], "minItems": 0 if self.none else 1}]
@@ -85,7 +85,7 @@ class Secrets(Kind):
         if not isinstance(given, dict):
             return OTHER
         wrong = [
-            Wrong(at=(name,), expected="text")
+            Wrong(at=(name,), expected="a string")
             for name, text in given.items()
             if isinstance(LINE.read(text, limits), Wrong)
         ]
@@ -95,7 +95,7 @@ class Secrets(Kind):
         return dict(value)
 
     def expected(self, limits: Limits) -> str:
-        return "a map of access keys and their secrets"
+        return "a map from access keys to their secrets"
 
     def schemas(self) -> list[Schema]:
         return [{"type": "object", "additionalProperties": LINE.schemas()[0]}]
@@ -122,7 +122,7 @@ class Probabilities(Kind):
         return dict(value)
 
     def expected(self, limits: Limits) -> str:
-        return "a map of draws and numbers 0-1"
+        return "a map of draws and numbers from 0 to 1"
 
     def schemas(self) -> list[Schema]:
         odds = {"type": "number", "minimum": 0, "maximum": 1}
@@ -156,7 +156,7 @@ class Places(Kind):
         return dict(value)
 
     def expected(self, limits: Limits) -> str:
-        return "a map of destinations and URLs"
+        return "a map from destinations to URLs"
 
     def schemas(self) -> list[Schema]:
         url = {"type": "string", "pattern": "^[Hh][Tt][Tt][Pp][Ss]?://[!-~]+$"}

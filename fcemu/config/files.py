@@ -65,14 +65,14 @@ class Files:
         if os.path.isfile(path):
             if path.endswith(PACKED):
                 return self._unpacked(code)
-            message = f"expected a directory or a zip, found the file {quoted(text)}"
+            message = f"expected a directory or a zip, got the file {quoted(text)}"
             self._report.add(src.place, message, key="code")
             return None
         beside, name = os.path.split(path)
         folders = [each for each in names_in(beside) if os.path.isdir(os.path.join(beside, each))]
         near = self._report.closest(name, folders)
         hints = [f"did you mean {os.path.join(os.path.dirname(text), near)!r}?"] if near else []
-        message = f"no directory {quoted(text)}" + (f", the code{of}" if of else "")
+        message = f"there is no directory {quoted(text)}" + (f" for the code{of}" if of else "")
         self._report.add(src.place, message, *hints, key="code")
         return None
 
@@ -96,7 +96,7 @@ class Files:
             return path
         inside = os.path.join(program.text, "bin", "python")
         hints = [f"did you mean {inside!r}?"] if os.path.isfile(self._root / inside) else []
-        self._report.add(program.place, f"no program {quoted(program.text)}", *hints, key="python")
+        self._report.add(program.place, f"there is no program {quoted(program.text)}", *hints, key="python")
         return None
 
     def has_handlers(self, said: Said, directory: str, code: Said | None) -> bool:

@@ -180,7 +180,7 @@ def code_path(each: Entry, at: At) -> Iterable[Entry]:
         node = Scalar(each.key.place, OSS) if source is None or is_nothing(source) else source
     if isinstance(node, Scalar):
         return () if is_refused(node) else (entry("code", loose(node), each.key),)
-    at.translation.report.add(node.place, f"expected a path, found {found(node)}", key=each.key.text)
+    at.translation.report.add(node.place, f"expected a path, got {found(node)}", key=each.key.text)
     return ()
 
 
@@ -245,7 +245,7 @@ class Translation:
         if isinstance(node, Table):
             return node
         if node is not None and not is_nothing(node) and not is_refused(node):
-            self.report.add(node.place, f"expected a map, found {found(node)}", key=key)
+            self.report.add(node.place, f"expected a map, got {found(node)}", key=key)
         return None
 
     def part(self, each: Entry) -> Table | None:
@@ -253,7 +253,7 @@ class Translation:
         is_there = isinstance(each.value, Table)
         word = "" if is_there else self.report.written(each.key.place, each.key.text)
         if is_nothing(each.value):
-            self.report.add(each.key.place, "expected a map, found nothing", key=word)
+            self.report.add(each.key.place, "expected a map, got nothing", key=word)
         return self.table(each.value, word)
 
     def items(self, node: Node | None, key: str) -> tuple[Node, ...]:
@@ -261,7 +261,7 @@ class Translation:
         if isinstance(node, Items):
             return node.values
         if node is not None and not is_nothing(node) and not is_refused(node):
-            self.report.add(node.place, f"expected a list, found {found(node)}", key=key)
+            self.report.add(node.place, f"expected a list, got {found(node)}", key=key)
         return ()
 
     def name(self, table: Table, key: str, at: Mark, where: str) -> Scalar | None:
@@ -274,7 +274,7 @@ class Translation:
             self.report.add(at, f"{key} is missing {where}")
         elif not is_refused(node):
             hints = [f"put quotes around it: {quoted(node.text)}"] if isinstance(node, Scalar) and node.text else []
-            self.report.add(node.place, f"expected text, found {found(node)}", *hints, key=key)
+            self.report.add(node.place, f"expected a string, got {found(node)}", *hints, key=key)
         return None
 
     def parts(self, node: Node | None, key: str) -> Iterator[Table]:
@@ -333,7 +333,7 @@ class Translation:
         whole = name.text if service is None else f"{service}/{name.text}"
         if name.text in there:
             line = self.report.place(there[name.text].key.place).line
-            self.report.add(name.place, f"function {quoted(whole)} again, first on line {line}")
+            self.report.add(name.place, f"function {quoted(whole)} is defined again; line {line} defines it first")
             return
         unique: dict[str, Entry] = {}
         for each in entries:
@@ -345,9 +345,9 @@ class Translation:
         """What the tools need and a native file does not: what is taken instead is said."""
         runtime = entries["runtime"].value if "runtime" in entries else None
         if runtime is None:
-            self.report.warn(name.place, f"function {whole} has no runtime: it runs as {DEFAULT_RUNTIME}")
+            self.report.warn(name.place, f"function {whole} has no runtime; fcemu runs it as {DEFAULT_RUNTIME}")
         elif "code" not in entries and not (isinstance(runtime, Scalar) and runtime.text == CUSTOM_CONTAINER):
-            self.report.warn(name.place, f"function {whole} has no code: that beside the file is taken")
+            self.report.warn(name.place, f"function {whole} has no code; fcemu takes the code next to the file")
 
     def service(self, name: Scalar, entries: list[Entry]) -> None:
         """A service; of one that several functions repeat, the first holds."""
@@ -357,7 +357,7 @@ class Translation:
         """One more path of a domain."""
         _, _, routes = self._domains.setdefault(domain.text, (domain.place, settings, {}))
         if path.text in routes:
-            self.report.add(path.place, f"path {quoted(path.text)} of domain {quoted(domain.text)} again")
+            self.report.add(path.place, f"domain {quoted(domain.text)} has the path {quoted(path.text)} more than once")
         routes.setdefault(path.text, Entry(Scalar(path.place, path.text), value))
 
     def domain_name(self, name: Scalar, function: str, service: str = "") -> Scalar:
@@ -376,7 +376,9 @@ class Translation:
         """All of it in native form."""
         for region, (place, names) in self._elsewhere.items():
             what = ", ".join(names)
-            self.report.warn(place, f"left out, being in region {region}: {what}", f"choose it with --region {region}")
+            self.report.warn(
+                place, f"fcemu leaves out what is in region {region}: {what}", f"choose it with --region {region}"
+            )
         made: list[Entry] = []
         if self._region is not None:
             made.append(entry("region", self._region))

@@ -69,7 +69,7 @@ def triggers_of(translation: Translation, told: Iterable[Said], owner: str, at: 
     for each in told:
         if (value := trigger_of(translation, each)) is not None:
             if each.name.text in made:
-                translation.report.add(each.name.place, f"trigger {quoted(each.name.text)} again {owner}")
+                translation.report.add(each.name.place, f"there is a second trigger {quoted(each.name.text)} {owner}")
             made.setdefault(each.name.text, entry(each.name.text, value, each.name))
     return [entry("triggers", Table(at, tuple(made.values())), at)] if made else []
 
@@ -81,7 +81,7 @@ def trigger_of(translation: Translation, said: Said) -> Table | None:
     if name not in KINDS:
         near = translation.report.closest(kind.text, _FUNCRAFT_TYPES if kind.text[:1].isupper() else KINDS)
         hints = [f"did you mean {near!r}?"] if near else []
-        translation.report.warn(kind.place, f"a trigger of type {quoted(kind.text)} is left out {where}", *hints)
+        translation.report.warn(kind.place, f"fcemu leaves out the trigger of type {quoted(kind.text)} {where}", *hints)
         return None
     if said.region is not None:
         there = {each.key.text for each in more}

@@ -73,7 +73,7 @@ def _as_text(translation: Translation, node: Node) -> Node:
     """With a text in place of each ``Ref`` and ``Fn::…``, which is said."""
     match node:
         case Table(place, (Entry(key),)) if key.text == "Ref" or key.text.startswith("Fn::"):
-            translation.report.warn(key.place, f"{key.text} is not evaluated: write the value itself")
+            translation.report.warn(key.place, f"fcemu does not evaluate {key.text}; write the value itself")
             return text(place, json.dumps(plain(node), ensure_ascii=False, default=str))
         case Table(place, entries):
             return Table(place, tuple(Entry(each.key, _as_text(translation, each.value)) for each in entries))
@@ -89,9 +89,9 @@ def _resource(translation: Translation, key: Scalar, resource: Table) -> None:
     elif kind == "domain":
         _domain(translation, key, resource)
     elif kind == "function":
-        translation.report.add(key.place, f"function {key.text} is in no service", "write it inside a service")
+        translation.report.add(key.place, f"function {key.text} belongs to no service", "define it inside a service")
     elif kind is not None:
-        translation.report.warn(key.place, f"resource {key.text} is left out: {quoted(kind)} is no function")
+        translation.report.warn(key.place, f"fcemu leaves out resource {key.text}: {quoted(kind)} is not a function")
 
 
 def _type(translation: Translation, table: Table, key: Scalar) -> str | None:
@@ -165,7 +165,7 @@ def _domain(translation: Translation, key: Scalar, domain: Table) -> None:
         more = translation.entries(route, _ROUTE, f"in route {each.key.text} of {key.text}")
         service, function = route.get("serviceName"), route.get("functionName")
         if is_nothing(service) or is_nothing(function):
-            says = f"ServiceName and FunctionName are needed in custom domain {key.text}"
+            says = f"custom domain {key.text} needs ServiceName and FunctionName"
             translation.report.add(each.key.place, says)
             continue
         translation.route(name, settings, each.key, route_value(function, service, more, route.place, ("", "")))

@@ -19,24 +19,27 @@ def wrong_handler(handler: str, directory: str, prefix: str, *, thorough: bool =
     module, _, function = handler.rpartition(".")
     folder, _, dotted = module.rpartition("/")
     if handler.startswith("/") or ".." in handler.split("/") or ".." in folder.split("/"):
-        return [f"expected a path inside the code directory, found {quoted(handler)}"]
+        return [f"expected a path inside the code directory, got {quoted(handler)}"]
     *packages, name = dotted.split(".")
     if not all([function, name, *packages]) or "/" in function:
-        return [f"expected module.function, found {quoted(handler)}", "such as index.handler for handler() in index.py"]
+        return [f"expected module.function, got {quoted(handler)}", "such as index.handler for handler() in index.py"]
     for package in packages:
         folder = os.path.join(folder, package)
         looked_for = os.path.join(folder, "__init__.py")
         if wrong := _wrong_file(directory, looked_for):
-            return [f"no package for {quoted(handler)}: {prefix}{looked_for} {wrong}"]
+            return [f"there is no package for {quoted(handler)}: {prefix}{looked_for} {wrong}"]
     choices = [os.path.join(folder, name, "__init__.py"), os.path.join(folder, f"{name}.py")]
     for choice in choices:
         wrong = _wrong_file(directory, choice)
         if not wrong:
             return wrong_function(os.path.join(directory, choice), f"{prefix}{choice}", function) if thorough else []
         if wrong != MISSING:
-            return [f"no file for {quoted(handler)}: {prefix}{choice} {wrong}"]
-    looked = f"looked for {prefix}{choices[1]} and {prefix}{choices[0]}"
-    return [f"no file for {quoted(handler)}: {looked}", *_close_by(handler, name, os.path.join(directory, folder))]
+            return [f"there is no file for {quoted(handler)}: {prefix}{choice} {wrong}"]
+    looked = f"fcemu looked for {prefix}{choices[1]} and {prefix}{choices[0]}"
+    return [
+        f"there is no file for {quoted(handler)}: {looked}",
+        *_close_by(handler, name, os.path.join(directory, folder)),
+    ]
 
 
 def wrong_function(path: str, shown: str, function: str) -> list[str]:
@@ -45,7 +48,7 @@ def wrong_function(path: str, shown: str, function: str) -> list[str]:
         with open(path, "rb") as file:
             module = ast.parse(file.read(), shown)
     except SyntaxError as wrong:
-        return [f"{shown}:{wrong.lineno or 1} is no Python: {wrong.msg}"]
+        return [f"{shown}:{wrong.lineno or 1} is not valid Python: {wrong.msg}"]
     except (OSError, ValueError, RecursionError, MemoryError) as wrong:
         return [f"{shown} cannot be read as Python: {wrong}"]
     names = set(_names_of(module.body))
@@ -92,7 +95,7 @@ def _odd(defined: ast.FunctionDef | ast.AsyncFunctionDef, place: str, parameters
     keywords = [each.arg for each, default in zip(given.kwonlyargs, given.kw_defaults, strict=True) if default is None]
     if needed > parameters or (len(positional) < parameters and given.vararg is None) or keywords:
         takes = "(event, context)" if parameters == _OF_HANDLER else "(context)"
-        return [f"{place}: {name}() cannot be called as {name}{takes}, which is what FC does"]
+        return [f"{place}: {name}() cannot be called as {name}{takes}, which is how FC calls it"]
     return []
 
 
@@ -168,7 +171,7 @@ def _close_by(handler: str, name: str, folder: str) -> list[str]:
     guess = [f"did you mean '{module.removesuffix(name)}{near}.{function}'?"] if near else []
     more = ", …" if len(modules) > LISTED else ""
     listed = ", ".join(f"{each}.py" for each in modules[:LISTED])
-    return [*guess, f"found there: {listed}{more}" if modules else "there are no Python files"]
+    return [*guess, f"the directory has {listed}{more}" if modules else "there are no Python files"]
 
 
 def names_in(directory: str) -> list[str]:

@@ -32,7 +32,7 @@ def hints_for(kind: kinds.Kind, wrong: kinds.Wrong, node: Node) -> list[str]:
             return ["write it without quotes"]
     if node.kind is Kind.NOTHING:
         may_be_empty = isinstance(kind, fc_kinds.Variables) or kind == kinds.TEXT
-        return ["write '' for an empty text"] if may_be_empty else []
+        return ["write '' for an empty string"] if may_be_empty else []
     wants_text = bool(wrong.at) and kind.parts in {"text", "variable"}
     if kind.of in {"text", "qualifier"}:
         wants_text = not isinstance(kind, kinds.Choice) or len(kind.words) > _FEW

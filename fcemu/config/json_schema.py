@@ -36,7 +36,10 @@ def json_schema() -> dict[str, Any]:
         "$schema": DIALECT,
         **whole,
         "title": "fcemu.yaml",
-        "description": "What a local emulator of Function Compute runs: functions, services, triggers, settings.",
+        "description": (
+            "This file describes what a local emulator of Function Compute "
+            "runs: functions, services, triggers, settings."
+        ),
         "$defs": dict(sorted(schema.tables.items())),
     }
 
@@ -83,7 +86,7 @@ class _Schema:
     def _property(self, field: Field, generation: str) -> dict[str, Any]:
         value = field.in_file
         document: dict[str, Any] = {
-            "description": field.about + (" Kept, but without effect yet." if field.inert else "")
+            "description": field.about + (" fcemu keeps it, but it has no effect yet." if field.inert else "")
         }
         if field.default is not ABSENT and field.default != "now":
             document["default"] = list(field.default) if isinstance(field.default, tuple) else field.default

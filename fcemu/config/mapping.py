@@ -57,7 +57,7 @@ class _Mapping(Bounds):
                 node = self._collection(value, place)
                 self._open.pop()
                 return node
-        return self.refuse(place, f"expected plain data, found an object of type {type(value).__name__}")
+        return self.refuse(place, f"expected plain data, got an object of type {type(value).__name__}")
 
     def _collection(self, value: Any, place: Place) -> Node:
         if isinstance(value, Mapping):
@@ -70,7 +70,7 @@ class _Mapping(Bounds):
             if isinstance(name, str):
                 yield Entry(Scalar(place, name), self.node(item, place.path))
             else:
-                self.report.add(place, f"expected a text as key, found {cut(repr(name))}")
+                self.report.add(place, f"expected a string as the key, got {cut(repr(name))}")
 
     def _place(self, path: str) -> Place:
         """In place of a line, how many values were before."""

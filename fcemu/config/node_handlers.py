@@ -18,10 +18,10 @@ def wrong_node_handler(handler: str, directory: str, prefix: str, runtime: str) 
     module, _, function = handler.rpartition(".")
     folder, _, name = module.rpartition("/")
     if handler.startswith("/") or ".." in handler.split("/"):
-        return [f"expected a path inside the code directory, found {quoted(handler)}"]
+        return [f"expected a path inside the code directory, got {quoted(handler)}"]
     if not function or not name or "/" in function:
         return [
-            f"expected file.function, found {quoted(handler)}",
+            f"expected file.function, got {quoted(handler)}",
             "such as index.handler for exports.handler in index.js",
         ]
     files = [f"{module}{ending}" for ending in (".js", ".mjs", ".cjs")]
@@ -29,14 +29,16 @@ def wrong_node_handler(handler: str, directory: str, prefix: str, runtime: str) 
     if found is None:
         looked = " and ".join(f"{prefix}{file}" for file in files[:2])
         return [
-            f"no file for {quoted(handler)}: looked for {looked}",
+            f"there is no file for {quoted(handler)}: fcemu looked for {looked}",
             *_close_by(handler, name, os.path.join(directory, folder)),
         ]
     if found.endswith(".mjs") and not is_modern_node(runtime):
-        return [f"{prefix}{found} is an ES module, which {runtime} does not take", "choose nodejs18 or later"]
+        return [f"{prefix}{found} is an ES module, which {runtime} does not support", "choose nodejs18 or later"]
     real = os.path.realpath(os.path.join(directory, found))
     if os.path.commonpath([directory, real]) != directory:
-        return [f"no file for {quoted(handler)}: {prefix}{found} is a link that leads out of the code directory"]
+        return [
+            f"there is no file for {quoted(handler)}: {prefix}{found} is a link that leads out of the code directory"
+        ]
     return []
 
 
@@ -51,4 +53,4 @@ def _close_by(handler: str, name: str, folder: str) -> list[str]:
     guess = [f"did you mean '{module.removesuffix(name)}{near}.{function}'?"] if near else []
     more = ", …" if len(files) > _LISTED else ""
     listed = ", ".join(files[:_LISTED])
-    return [*guess, f"found there: {listed}{more}" if files else "there are no JavaScript files"]
+    return [*guess, f"the directory has {listed}{more}" if files else "there are no JavaScript files"]

@@ -68,8 +68,8 @@ def find_definition(where: Path) -> Path:
         for name in FILE_NAMES:
             if (where / name).is_file():
                 return where / name
-        looked_for = "looked for " + ", ".join(FILE_NAMES)
-        raise DefinitionError([Problem(shown(where), "no definition in this directory", hints=(looked_for,))])
+        looked_for = "fcemu looked for " + ", ".join(FILE_NAMES)
+        raise DefinitionError([Problem(shown(where), "there is no definition in this directory", hints=(looked_for,))])
     if where.exists():
         return where
     raise DefinitionError([Problem(shown(where), "no such file or directory")])
@@ -91,11 +91,11 @@ def read_text(path: Path, report: Report, at: Place | None = None, file: str = "
     except OSError as error:
         report.stop(at, f"{name}cannot be read: {error.strerror}")
     if len(content) > MOST_BYTES:
-        report.stop(at, f"{name}is larger than {MOST_BYTES // 1024} KB, so it is hardly a definition")
+        report.stop(at, f"{name}is larger than {MOST_BYTES // 1024} KB, which is too large for a definition")
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        report.stop(place_at(content[: error.start].decode("latin-1"), file), "not UTF-8 text")
+        report.stop(place_at(content[: error.start].decode("latin-1"), file), "the file is not UTF-8 text")
 
 
 def parse(text: str, report: Report, file: str = "") -> Table:
@@ -109,14 +109,14 @@ def parse_node(text: str, report: Report, file: str = "") -> Node:
     import yaml
 
     if bad := yaml.reader.Reader.NON_PRINTABLE.search(text):
-        message = f"not YAML: the character {ord(bad[0]):#06x} is not allowed"
+        message = f"not valid YAML: the character {ord(bad[0]):#06x} is not allowed"
         report.stop(place_at(text[: bad.start()], file), message)
     try:
         root: Any = yaml.compose(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
     except yaml.YAMLError as error:
         _explain(text, error, report, file)
     except (ValueError, OverflowError):
-        report.stop(Place(1, 1, "", file), r"not YAML: an escape such as \UFFFFFFFF that is no character")
+        report.stop(Place(1, 1, "", file), r"not valid YAML: an escape such as \UFFFFFFFF that is no character")
     except RecursionError:
         report.stop(Place(1, 1, "", file), f"nested deeper than {DEEPEST} levels")
     if root is None or (isinstance(root, yaml.ScalarNode) and root.tag == _YAML + "null" and not root.value):
@@ -142,23 +142,23 @@ def _explain(text: str, error: "yaml.YAMLError", report: Report, file: str) -> N
         except (ValueError, OverflowError, RecursionError):
             pass
     if not isinstance(error, yaml.MarkedYAMLError):
-        report.stop(Place(1, 1, "", file), f"not YAML: {cut(str(error))}")
+        report.stop(Place(1, 1, "", file), f"not valid YAML: {cut(str(error))}")
     message, *hints = _explained(error)
     mark = error.problem_mark or error.context_mark
     report.stop(Place(mark.line + 1, mark.column + 1, "", file) if mark else Place(1, 1, "", file), message, *hints)
 
 
 _EXPLAINED: Final = (
-    ("'\\t'", "a tab where YAML wants spaces", "indent with spaces"),
+    ("'\\t'", "there is a tab where YAML requires spaces", "indent with spaces"),
     ("exceeded maximum nesting depth", f"nested deeper than {DEEPEST} levels", ""),
-    ("cannot start any token", "", "put quotes around a text that begins with this character"),
-    ("mapping values are not allowed", "", "is the indentation right? a text with ': ' in it needs quotes"),
-    ("but got '{'", "", "put quotes around '${…}' where it is inside of '{…}' or '[…]'"),
-    ("alphabetic or numeric character", "", "put quotes around a text that begins with '*', '&' or '!'"),
-    ("found undefined alias", "", "put quotes around a text that begins with '*'"),
+    ("cannot start any token", "", "put quotes around a string that begins with this character"),
+    ("mapping values are not allowed", "", "check the indentation; a string that contains ': ' needs quotes"),
+    ("but got '{'", "", "put quotes around '${…}' inside '{…}' or '[…]'"),
+    ("alphabetic or numeric character", "", "put quotes around a string that begins with '*', '&' or '!'"),
+    ("found undefined alias", "", "put quotes around a string that begins with '*'"),
     (
         "but found another document",
-        "a second document; a file is one definition",
+        "the file has a second document; a file holds one definition",
         "remove the line '---' and what follows",
     ),
 )
@@ -168,9 +168,9 @@ def _explained(error: "yaml.MarkedYAMLError") -> list[str]:
     problem = error.problem or error.context or "not readable"
     for part, message, hint in _EXPLAINED:
         if part in problem:
-            return [message or f"not YAML: {cut(problem)}", *([hint] if hint else [])]
+            return [message or f"not valid YAML: {cut(problem)}", *([hint] if hint else [])]
     begins = [f"{error.context}, line {error.context_mark.line + 1}"] if error.context and error.context_mark else []
-    return [f"not YAML: {problem}", *begins]
+    return [f"not valid YAML: {problem}", *begins]
 
 
 class _Tree(Bounds):
@@ -254,17 +254,17 @@ class _Tree(Bounds):
                 for entry in source.entries:
                     entries.setdefault(entry.key.text, entry)
             elif not (isinstance(source, Scalar) and source.kind is Kind.REFUSED):
-                self.report.add(source.place, f"expected a map or a list of maps, found {found(source)}", key="<<")
+                self.report.add(source.place, f"expected a map or a list of maps, got {found(source)}", key="<<")
         return entries
 
     def _say_no_key(self, node: Any, scalar: Scalar | None) -> None:
         if scalar is None:
             kind = "map" if isinstance(node, self._mapping) else "list"
             self.node(node)
-            self.report.add(node, f"expected a text as key, found a {kind}")
+            self.report.add(node, f"expected a string as the key, got a {kind}")
         elif scalar.kind is not Kind.REFUSED:
             hint = f"put quotes around it: {quoted(scalar.text)}"
-            self.report.add(node, f"expected a text as key, found {found(scalar)}", hint)
+            self.report.add(node, f"expected a string as the key, got {found(scalar)}", hint)
 
 
 def _tag_refused(tag: str) -> str:

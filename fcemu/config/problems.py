@@ -85,7 +85,10 @@ class Problem:
 
 
 class DefinitionError(ValueError):
-    """A definition that cannot be used, with all its problems in the order of the file; never with none."""
+    """A definition that cannot be used, with all its problems in the order of the file; never with none.
+
+    ``problems`` and ``warnings`` are tuples; ``str()`` of one is what people see.
+    """
 
     def __init__(self, problems: Iterable[Problem], warnings: Iterable[Problem] = ()) -> None:
         self.problems = tuple(problems)
@@ -146,7 +149,10 @@ class Report:
 
     def _record(self, place: Mark | None, problem: Problem) -> None:
         if len(self._found) == MOST_PROBLEMS:
-            more = Problem(self.source, f"more than {MOST_PROBLEMS} problems and warnings; the rest was not looked at")
+            more = Problem(
+                self.source,
+                f"there are more than {MOST_PROBLEMS} problems and warnings; fcemu did not check the rest",
+            )
             raise DefinitionError([*self.problems, more], self.warnings)
         where = Place(0, 0) if place is None else self.place(place)
         problem = replace(problem, path=where.path, source=where.file or self.source)
@@ -167,7 +173,10 @@ class Report:
             places = {name: [self.place(mark) for mark in marks] for name, marks in self._kept.items()}
             kept = Report(self.source, positions=self.positions)
             first = min(place for there in places.values() for place in there)
-            kept.warn(first, "kept, but without effect here: " + ", ".join(self._kept_names(places)))
+            kept.warn(
+                first,
+                "fcemu keeps these settings, but they have no effect here: " + ", ".join(self._kept_names(places)),
+            )
             odd += kept.warnings
         return tuple(odd)
 

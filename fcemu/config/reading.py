@@ -20,6 +20,7 @@ from fcemu.core.functions import DEFAULT_RUNTIME, PYTHON_RUNTIMES
 from fcemu.core.languages import CUSTOM_RUNTIMES, NODE_RUNTIMES, runs_as
 from fcemu.core.limits import RELAXED, STRICT, Limits
 from fcemu.core.names import LATEST
+from fcemu.core.wording import either
 
 RUN_HERE: Final = (*PYTHON_RUNTIMES, *NODE_RUNTIMES, *CUSTOM_RUNTIMES)
 """Those that the emulator has; functions of the others are defined, and an invocation of them is refused."""
@@ -53,7 +54,7 @@ def read(tree: Table, table: rows.Table, report: Report, *, foreign: bool = Fals
 
     ``foreign``: the tree was another format.
     """
-    reader = _Reader(report, _limits(tree), foreign)
+    reader = _Reader(report, limits_of(tree), foreign)
     return reader.block(tree, tree.place, Level(table, "at the top level"))
 
 
@@ -69,7 +70,7 @@ def is_readable(field: rows.Field, value: object) -> bool:
     return not isinstance(kind.read(value, RELAXED), kinds.Wrong)
 
 
-def _limits(tree: Table) -> Limits:
+def limits_of(tree: Table) -> Limits:
     """What the file itself chooses; looked up first, because it bounds values that may stand before it."""
     emulator = tree.get("emulator")
     chosen = emulator.get("limits") if isinstance(emulator, Table) else None
@@ -144,9 +145,9 @@ class _Reader:
         table = level.table
         there = [name for name in table.one_of if name in meant]
         if not there:
-            self._report.add(at, f"{table.none_says} {level.where}", "write one of " + _or(table.one_of))
+            self._report.add(at, f"{table.none_says} {level.where}", "write one of " + either(table.one_of))
         for name in there[1:]:
-            self._report.add(meant[name], f"{quoted(name)} beside {quoted(there[0])}: only one of them is possible")
+            self._report.add(meant[name], f"{quoted(name)} cannot be combined with {quoted(there[0])}")
         for name, kind in table.only_with.items():
             if name in meant and there and kind not in there:
                 self._report.add(meant[name], f"{quoted(name)} is for {kind}, not for {there[0]}")
@@ -176,7 +177,7 @@ class _Reader:
         """Whether a key is of the generation whose function this is."""
         if field.only in ("", level.generation):
             return True
-        hint = {"2.0": "in 3.0 there is none", "3.0": "in 2.0 the service may have it"}[field.only]
+        hint = {"2.0": "functions of 3.0 do not have it", "3.0": "for 2.0, write it in the service"}[field.only]
         hints = [hint] if field.only == "2.0" or field.key in SERVICE.keys else []
         self._report.add(key.place, f"{quoted(self._said(key))} is for functions of {field.only}", *hints)
         return False
@@ -229,13 +230,13 @@ class _Reader:
         elif wrong.says and not isinstance(node, Scalar):
             self._report.add(key.place, wrong.says, *hints, key=self._said(key))
         elif self._foreign and wrong.says and isinstance(kind, fc_kinds.Target) and _is_arn(node):
-            message = f"{found(node)} is no destination that is emulated: nothing is reported there"
+            message = f"fcemu does not emulate the destination {found(node)} and reports nothing there"
             self._report.warn(node.place, message, key=self._said(key))
         else:
             wanted = wrong.expected or kind.expected(self._limits)
             at = entry.value.place if isinstance(kind, fc_kinds.Methods) else node.place
             self._report.add(
-                at, wrong.says or f"expected {wanted}, found {_found(kind, node)}", *hints, key=self._said(key)
+                at, wrong.says or f"expected {wanted}, got {_found(kind, node)}", *hints, key=self._said(key)
             )
 
     def _say_odd(self, kind: kinds.Kind, node: Node, key: Scalar) -> None:
@@ -249,7 +250,7 @@ class _Reader:
         elif kind is _RUNTIME and isinstance(node, Scalar):
             says = runs_as(node.text)
             if node.text not in RUN_HERE:
-                says = f"{quoted(node.text)} does not run here: invocations of the function are refused"
+                says = f"fcemu does not run {quoted(node.text)} and refuses invocations of the function"
             if says:
                 self._report.warn(node.place, says, key=self._said(key))
 
@@ -275,7 +276,7 @@ class _Reader:
             value = node.get(by) if isinstance(node, Table) else None
             name = value.text if isinstance(value, Scalar) else LATEST
             if name in seen and isinstance(node, Table):
-                self._report.add(node.place, f"{by} {quoted(name)} was there before", key=self._said(key))
+                self._report.add(node.place, f"{by} {quoted(name)} appears more than once", key=self._said(key))
             seen.add(name)
 
     def _nested(self, kind: rows.Nested | rows.Named, entry: Entry, level: Level) -> Said | None:
@@ -293,7 +294,7 @@ class _Reader:
         for each in table.entries if table else ():
             name = each.key.text
             if not fits(name):
-                self._report.add(each.key.place, f"{quoted(name)} cannot name a {kind.noun}", kind.names.rule)
+                self._report.add(each.key.place, f"{quoted(name)} is not a valid {kind.noun} name", kind.names.rule)
                 continue
             owner = f"{level.owner}/{name}" if level.owner else name
             inner = Level(kind.table, f"in {kind.noun} {owner}", owner, level, True, generation)
@@ -312,7 +313,7 @@ class _Reader:
         needed = [field.key for field in fields if field.required and text]
         hints = [f"write {entry.key.text}: {{{name}: {quoted(text)[1:-1]}}}" for name in needed]
         wanted = what if isinstance(what, str) else expected(what, self._limits)
-        message = f"expected {wanted}, found {found(entry.value)}"
+        message = f"expected {wanted}, got {found(entry.value)}"
         self._report.add(entry.value.place, message, *hints, key=self._said(entry.key))
         return None
 
@@ -346,7 +347,3 @@ def _found(kind: kinds.Kind, node: Node) -> str:
         number = plain_as(node, kind.of, kind.parts)
         return str(number) if isinstance(number, int) else found(node)
     return found(node)
-
-
-def _or(words: tuple[str, ...]) -> str:
-    return ", ".join(words[:-1]) + " or " + words[-1]

@@ -16,46 +16,74 @@ from fcemu.core.stubs import Step, error_named
 
 RAISES: Final = Table(
     "Raises",
-    "``raises``: the error with which an attempt ends.",
-    said("errorType", LINE, "The name of its class.", "error_type", required=True),
-    said("errorMessage", TEXT, "Its text.", "error_message", default=""),
+    "``raises`` describes the error with which an attempt ends.",
+    said("errorType", LINE, "Names the class of the error.", "error_type", required=True),
+    said("errorMessage", TEXT, "Gives the text of the error.", "error_message", default=""),
 )
 STEP: Final = Table(
     "Step",
-    "What one attempt comes to, in place of the handler's code.",
-    said("returns", ANYTHING, "What the handler returns.", "returns"),
-    said("raises", Nested(RAISES), "The error that it raises instead.", "raises"),
-    said("seconds", Number("seconds", 0, UNBOUNDED), "How long it takes, in virtual time.", "seconds", default=0),
-    said("logs", TEXT, "Text for the log of the attempt.", "logs", default=""),
+    "A step describes what one attempt does, in place of the handler's code.",
+    said("returns", ANYTHING, "Sets the value that the handler returns.", "returns"),
+    said("raises", Nested(RAISES), "Makes the handler raise this error instead.", "raises"),
+    said(
+        "seconds",
+        Number("seconds", 0, UNBOUNDED),
+        "Sets how long the attempt takes, in virtual time.",
+        "seconds",
+        default=0,
+    ),
+    said("logs", TEXT, "Writes this text to the log of the attempt.", "logs", default=""),
     said("status", Whole("", always(200, 503)), "Refuses the attempt with 429, 500 or 503.", "status", default=200),
 )
 STUB: Final = Table(
     "Stub",
-    "One of ``stubs``: what happens in place of a function's code.",
-    said("steps", Nested(STEP, many=True), "One an attempt; the last one repeats.", "steps", required=True),
+    "An item of ``stubs`` replaces the code of a function by steps.",
+    said(
+        "steps",
+        Nested(STEP, many=True),
+        "Lists the steps, one for each attempt; the last one repeats.",
+        "steps",
+        required=True,
+    ),
 )
 FILE: Final = Table(
     "File",
-    "The whole file.",
+    "The file describes what an emulator runs.",
     field_of(OPTIONS["region"]),
     field_of(OPTIONS["account_id"]),
-    said("vars", OBJECT, "Values for ${vars.NAME}.", "variables", default={}),
-    said("expand", FLAG, "Whether ${vars.NAME} and ${env('NAME')} are replaced by values.", "expand", default=True),
-    code(
-        "Directory or zip of the handler's files, absolute or relative to this file; or {zipFile: BASE64}.", default="."
+    said("vars", OBJECT, "Sets values for ${vars.NAME}.", "variables", default={}),
+    said(
+        "expand",
+        FLAG,
+        "Decides whether fcemu replaces ${vars.NAME} and ${env('NAME')} by values.",
+        "expand",
+        default=True,
     ),
-    said("functions", Named(FUNCTION, "function", FUNCTIONS_3_0), "Functions, 3.0.", "functions", default={}),
-    said("services", Named(SERVICE, "service"), "Services, 2.0.", "services", default={}),
-    said("customDomains", Named(DOMAIN, "domain", HOSTS), "Host names that lead to functions.", "domains"),
-    said("layers", Named(LAYER, "layer"), "Layers of this account.", "layers", default={}),
+    code(
+        (
+            "Names the directory or zip with the handler's files, absolute or "
+            "relative to this file; or {zipFile: BASE64}."
+        ),
+        default=".",
+    ),
+    said("functions", Named(FUNCTION, "function", FUNCTIONS_3_0), "Defines functions of 3.0.", "functions", default={}),
+    said(
+        "services",
+        Named(SERVICE, "service"),
+        "Defines services of 2.0, with their functions.",
+        "services",
+        default={},
+    ),
+    said("customDomains", Named(DOMAIN, "domain", HOSTS), "Leads host names to functions.", "domains"),
+    said("layers", Named(LAYER, "layer"), "Defines layers of this account.", "layers", default={}),
     said(
         "stubs",
         Named(STUB, "stub", Names(ANY_FUNCTION, "write NAME, or SERVICE/NAME for a function of 2.0")),
-        "What happens in place of functions' code.",
+        "Replaces the code of functions by steps.",
         "stubs",
         default={},
     ),
-    said("emulator", Nested(EMULATOR), "Settings of the emulator itself.", "emulator"),
+    said("emulator", Nested(EMULATOR), "Configures the emulator itself.", "emulator"),
 )
 
 

@@ -81,7 +81,7 @@ def _read_part(translation: Translation, edition: Edition, name: str, part: Tabl
         is_function = isinstance(function, Table) and not any(is_nothing(function.get(key)) for key in edition.has)
         says_too_little = len(edition.function) == 1 and not isinstance(function, Table)  # said below
         if not is_function and not says_too_little:
-            says = f"{noun} {name} is left out: {quoted(component.text)} is no function"
+            says = f"fcemu leaves out {noun} {name}: {quoted(component.text)} is not a function"
             translation.report.warn(component.place, says)
             return
         read = edition.components[usual]
@@ -104,14 +104,14 @@ def _extended(source: Source) -> Table:
     tree, root, seen = source.tree, source.root, 0
     extend = tree.get("extend")
     if isinstance(extend, Scalar) and tree.get("env") is not None:
-        source.report.add(extend.place, "'extend' and 'env' exclude each other")
+        source.report.add(extend.place, "'extend' and 'env' cannot be combined")
     while isinstance(extend, Scalar) and extend.text:
         seen += 1
         if seen > MOST_FILES:
-            source.report.stop(extend.place, f"more than {MOST_FILES} files extend each other; is there a circle?")
+            source.report.stop(extend.place, f"more than {MOST_FILES} files extend each other; check for a cycle")
         path = root / extend.text
         if not path.is_file():
-            source.report.add(extend.place, f"no file {quoted(extend.text)}", key="extend")
+            source.report.add(extend.place, f"there is no file {quoted(extend.text)}", key="extend")
             break
         base = parse(read_text(path, source.report, extend.place, str(extend.text)), source.report, str(path))
         below = merged(base, tree.without("extend"))
@@ -125,7 +125,7 @@ def _say_placeholders(report: Report, tree: Table) -> None:
     while waiting:
         match waiting.pop():
             case Scalar(place, text) if found := _PLACEHOLDER.search(text):
-                report.warn(place, f"{found[0]} is to be filled in by 's init'")
+                report.warn(place, f"{found[0]} is a placeholder that 's init' fills in")
             case Table(_, entries):
                 waiting += [entry.value for entry in entries]
             case Items(_, values):
@@ -136,7 +136,7 @@ def _say_actions(report: Report, table: Table, where: str) -> None:
     """Actions are never run (yaml-formats §4.7); said once for each place that has some."""
     each = table.entry("actions")
     if each is not None and not is_nothing(each.value):
-        report.warn(each.key.place, f"actions are never run {where}".rstrip())
+        report.warn(each.key.place, f"fcemu never runs the actions {where}".rstrip())
 
 
 def _code_texts(parts: Iterable[Table], way: tuple[str, ...]) -> tuple[str, ...]:
@@ -159,7 +159,7 @@ def overlays_of(tree: Table, root: Path, report: Report, choices: Choices) -> di
     path = root / file
     at = named.place if named is not None else tree.place
     if not path.is_file():
-        report.add(at, f"--env {choices.environment}: no file {quoted(file)}")
+        report.add(at, f"--env {choices.environment}: there is no file {quoted(file)}")
         return {}
     document = parse(read_text(path, report, at, file), report, str(path))
     environments = document.get("environments")
@@ -171,7 +171,7 @@ def overlays_of(tree: Table, root: Path, report: Report, choices: Choices) -> di
     chosen = known.get(choices.environment)
     if chosen is None:
         near = closest(choices.environment, known)
-        hints = [f"did you mean {near!r}?"] if near else [f"there are: {', '.join(sorted(known)) or 'none'}"]
+        hints = [f"did you mean {near!r}?"] if near else [f"known environments: {', '.join(sorted(known)) or 'none'}"]
         report.add(document.place, f"there is no environment {quoted(choices.environment)}", *hints)
         return {}
     overlays = chosen.get("overlays")

@@ -66,7 +66,7 @@ def _hook(each: Entry, at: At) -> Iterable[Entry]:
 def _no_hook(each: Entry, at: At) -> Iterable[Entry]:
     if (hook := at.translation.table(each.value, each.key.text)) is not None:
         at.translation.entries(hook, _HOOK, at.where, key=each.key.text)
-        at.translation.report.warn(each.key.place, f"FC 3.0 has no {each.key.text}; it is left out")
+        at.translation.report.warn(each.key.place, f"FC 3.0 has no {each.key.text}; fcemu leaves it out")
     return ()
 
 
@@ -104,7 +104,7 @@ _ROUTE: Final[Rules] = {
 def _laid(translation: Translation, tree: Table) -> Callable[[Scalar, Table], Table]:
     """Resources with their template below their props, and the overlays of the environment above."""
     if services := tree.get("services"):
-        translation.report.add(services.place, "'services' is the word of edition 1.0.0", "write resources")
+        translation.report.add(services.place, "'services' belongs to edition 1.0.0", "write resources")
     templates = translation.table(tree.get("template"), "template")
     overlays = overlays_of(tree, translation.root, translation.report, translation.choices)
 

@@ -83,7 +83,7 @@ class _Meanings:
     def this(self, expander: Expander, way: Way, place: Mark) -> "Node | Missing":
         own = self._known.by_name.get(expander.scope)
         if own is None or len(way.parts) < 2:
-            raise UnresolvedError("there is no resource here that it could mean")
+            raise UnresolvedError("it names no resource of this file")
         return expander.follow(own, way.parts[1:], "this resource")
 
     def resources(self, expander: Expander, way: Way, place: Mark) -> "Node | Missing":
@@ -98,7 +98,7 @@ class _Meanings:
         if not self._strict:
             return Missing()
         near = closest(way.parts[0], ["vars", "env", "resources", "this", "config", "file", "json", "yaml", "path"])
-        raise UnresolvedError("there is no such name", *([f"did you mean {near!r}?"] if near else []))
+        raise UnresolvedError("that name does not exist", *([f"did you mean {near!r}?"] if near else []))
 
     def _of_resource(self, expander: Expander, parts: tuple[str, ...]) -> "Node | Missing":
         """``NAME.props.x``; what a resource has only after its deployment stays as it is."""
@@ -124,7 +124,7 @@ class _Meanings:
             try:
                 return Scalar(place, str(int(node.text[:32])), Kind.NUMBER)
             except ValueError:
-                raise UnresolvedError(f"expected a whole number, found {node.text[:32]!r}") from None
+                raise UnresolvedError(f"expected a whole number, got {node.text[:32]!r}") from None
         return node
 
     def config(self, expander: Expander, call: Call, place: Mark) -> Node:
@@ -158,7 +158,7 @@ class _Meanings:
         return Scalar(place, _only(expander, call, place), Kind.TEXT)
 
     def regex(self, expander: Expander, call: Call, place: Mark) -> Node:
-        raise UnresolvedError("regex() is for the names of actions")
+        raise UnresolvedError("regex() works only in the names of actions")
 
 
 _LATER: Final = Missing("is known only after a deployment, so the text stays as it is")
@@ -167,7 +167,7 @@ _LATER: Final = Missing("is known only after a deployment, so the text stays as 
 def _content(root: Path, name: str) -> str:
     path = _existing(root, name)
     if not path.is_file():
-        raise UnresolvedError(f"{name} is no file")
+        raise UnresolvedError(f"{name} is not a file")
     try:
         return read_text(path, Report(name))
     except DefinitionError as wrong:
@@ -193,7 +193,7 @@ def _tree_of(content: str, place: Mark, *, is_json: bool) -> Node:
     except DefinitionError as wrong:
         raise UnresolvedError(wrong.problems[0].message) from None
     except (ValueError, RecursionError) as wrong:
-        raise UnresolvedError(f"is no JSON: {wrong}") from None
+        raise UnresolvedError(f"is not valid JSON: {wrong}") from None
     return _placed(node, place)
 
 

@@ -232,6 +232,6 @@ def as_table(node: Node, report: Report) -> Table:
     if isinstance(node, Table):
         return node
     if not is_refused(node):
-        report.add(node.place, f"expected a map, found {found(node)}")
+        report.add(node.place, f"expected a map, got {found(node)}")
     report.check()
     raise AssertionError("a refused value is in the report")

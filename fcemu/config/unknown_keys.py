@@ -5,6 +5,7 @@ from typing import Final, NamedTuple
 from fcemu.config.problems import closest
 from fcemu.config.schema import ALIASES, below
 from fcemu.core.fields.rows import Table
+from fcemu.core.wording import either
 
 ALIKE: Final = 0.85
 """How alike a key of the same level is at least to be meant, although another level has the very word: a letter or two
@@ -36,7 +37,7 @@ def advise(word: str, level: Level) -> Advice:
     folded = {alias.casefold(): natives for alias, natives in ALIASES.items()}
     natives = folded.get(word.casefold(), (word,))
     if not natives:
-        return Advice("the name is the key above" if level.named else "")
+        return Advice("the key above is the name" if level.named else "")
     looked = [seen for seen in (_look(native, level) for native in natives) if seen]
     if (alike := closest(word, level.table.keys, ALIKE)) and all(seen.where for seen in looked):
         looked = []  # a slip here is likelier than a key of another level
@@ -52,12 +53,12 @@ def advise(word: str, level: Level) -> Advice:
         looked = [seen for seen in (_look(native, level) for native in near[best]) if seen] if best else []
     if not looked:
         return Advice()
-    names = " or ".join(repr(seen.name) for seen in looked)
+    names = either(repr(seen.name) for seen in looked)
     first = looked[0]
     if first.where:
         known = f"{names} belongs {first.where}"
         return Advice(known if first.name == word else f"did you mean {names}? it belongs {first.where}")
-    case = " case matters" if first.name.casefold() == word.casefold() else ""
+    case = " (keys are case-sensitive)" if first.name.casefold() == word.casefold() else ""
     return Advice(f"did you mean {names}?{case}", tuple(seen.name for seen in looked), certain)
 
 

@@ -52,8 +52,8 @@ def _instances(function: _Function, account: int) -> None:
     wanted += [("scalingConfig", one.kept.get("minInstances", 0)) for one in said.get("scaling", ())]
     for key, number in wanted:
         if number > account:
-            message = f"{number} instances are never reached: the account may have {account}"
-            function.warn(key, message, "emulator: {instanceLimit: N} changes that")
+            message = f"the function never gets {number} instances: the account allows {account}"
+            function.warn(key, message, "emulator: {instanceLimit: N} raises the limit")
 
 
 _TARGETS: Final = ("target", "defaultTarget")
@@ -63,7 +63,7 @@ def _requests(function: _Function) -> None:
     """FC's own runtimes take one request at a time (yaml-formats §1.2)."""
     asked, runtime = function.said.get("instance_concurrency", 1), function.said.get("runtime", DEFAULT_RUNTIME)
     if asked > 1 and not runtime.startswith("custom"):
-        message = f"{asked} requests at a time are never reached: instances of {runtime} take one"
+        message = f"an instance never takes {asked} requests at a time: instances of {runtime} take one"
         function.warn("instanceConcurrency", message)
 
 
@@ -75,6 +75,6 @@ def _retries(function: _Function, asked: Said, waits: tuple[timedelta, ...]) -> 
         due += wait
         if due > age:
             seconds = f"{due.total_seconds():g} s"
-            message = f"retry {retry} is never made: it is due after {seconds}, and the event is given up first"
+            message = f"retry {retry} never happens: it is due after {seconds}, when the event has already expired"
             function.warn("maxAsyncEventAgeInSeconds", message, inside=asked.node)
             return

@@ -71,7 +71,7 @@ class Expander:
     def tree(self, node: Node) -> Node:
         """The same tree with values in place of expressions; what cannot be replaced is refused and reported."""
         if self._level > MOST_LEVELS or len(self._open) > DEEPEST_CHAIN:
-            self.report.stop(node.place, "variables lead too far, from one to the next to the next")
+            self.report.stop(node.place, "the chain of variables that refer to each other is too long")
         self._level += 1
         try:
             match node:
@@ -101,7 +101,7 @@ class Expander:
         """An argument as text. Raises ``UnresolvedError``."""
         node = self.argument(expression, place)
         if not isinstance(node, Scalar):
-            raise UnresolvedError("expected a text, found " + ("a map" if isinstance(node, Table) else "a list"))
+            raise UnresolvedError("expected a string, got " + ("a map" if isinstance(node, Table) else "a list"))
         return node.text
 
     def argument(self, expression: Expression, place: Mark) -> Node:
@@ -110,7 +110,7 @@ class Expander:
             return Scalar(place, expression.text, _kind(expression))
         node = self._value(expression, place)
         if isinstance(node, Missing):
-            raise UnresolvedError(node.warning or "cannot be known here")
+            raise UnresolvedError(node.warning or "its value is not known here")
         return node
 
     def _scalar(self, scalar: Scalar) -> Node:
@@ -118,7 +118,7 @@ class Expander:
         if key in self._done:
             return self._counted(self._done[key], scalar)
         if key in self._open:
-            self.report.add(scalar.place, f"{cut(scalar.text)} leads back to itself")
+            self.report.add(scalar.place, f"{cut(scalar.text)} refers to itself")
             return scalar._replace(kind=Kind.REFUSED)
         self._open.add(key)
         node = self._replaced(scalar)
@@ -129,7 +129,7 @@ class Expander:
 
     def _replaced(self, scalar: Scalar) -> Node:
         if scalar.text.count("${") > MOST_IN_A_TEXT:
-            self.report.stop(scalar.place, f"more than {MOST_IN_A_TEXT} variables in one text")
+            self.report.stop(scalar.place, f"more than {MOST_IN_A_TEXT} variables in one string")
         parts = parts_of(scalar.text)
         found = [self._part(part, scalar.place) for part in parts]
         if any(is_refused(node) for node in found if not isinstance(node, str)):
@@ -144,11 +144,11 @@ class Expander:
                 texts.append(node.text.lower() if node.kind is Kind.TRUTH else node.text)
             else:
                 kind = "a map" if isinstance(node, Table) else "a list"
-                return self._refuse(scalar, f"{cut(part.text)} is {kind}, which cannot be a part of a text")
+                return self._refuse(scalar, f"{cut(part.text)} is {kind}, which cannot be part of a string")
         text = "".join(texts)
         self._text += len(text)
         if len(text) > LONGEST_TEXT or self._text > MOST_TEXT:
-            self.report.stop(scalar.place, "a text becomes too long once its variables are put in")
+            self.report.stop(scalar.place, "a string becomes too long once its variables are replaced")
         return Scalar(scalar.place, text, Kind.TEXT if text == scalar.text else Kind.LOOSE)
 
     def _part(self, part: Part, place: Mark) -> "str | Node":
@@ -174,7 +174,7 @@ class Expander:
         """A text that was put in may have expressions itself (yaml-formats §1.5)."""
         if isinstance(node, Scalar) and "${" in node.text and not is_refused(node):
             if len(self._open) > DEEPEST_CHAIN:
-                return self._refuse(node, f"{cut(node.text)} leads back to itself")
+                return self._refuse(node, f"{cut(node.text)} refers to itself")
             return self._scalar(node)
         return node
 
@@ -196,7 +196,7 @@ class Expander:
         self._values += values
         if self._values > MOST_VALUES or depth > DEEPEST:
             too_much = f"more than {MOST_VALUES} values" if depth <= DEEPEST else f"more than {DEEPEST} levels"
-            self.report.stop(use.place, f"{too_much} once the variables are put in")
+            self.report.stop(use.place, f"{too_much} once the variables are replaced")
         return node
 
     def _measure(self, node: Node) -> tuple[int, int]:
@@ -241,7 +241,7 @@ def environment_of(variables: Mapping[str, str], *, strict: bool = True) -> Func
 
     def env(expander: Expander, call: Call, place: Mark) -> "Node | Missing":
         if not 1 <= len(call.arguments) <= 2 or (strict and not isinstance(call.arguments[0], Literal)):
-            raise UnresolvedError("expected the name of a variable and perhaps a default")
+            raise UnresolvedError("expected the name of a variable and optionally a default")
         name = expander.text_of(call.arguments[0], place)
         if value := variables.get(name):
             return Scalar(place, value, Kind.LOOSE)
@@ -249,8 +249,8 @@ def environment_of(variables: Mapping[str, str], *, strict: bool = True) -> Func
             return expander.argument(call.arguments[1], place)
         if strict:
             hint = f"set it, or write a default: ${{env('{name}', 'default')}}"
-            raise UnresolvedError(f"the environment has no {name}", hint)
-        return Missing(f"the environment has no {name}, so the text stays as it is")
+            raise UnresolvedError(f"the environment has no variable {name}", hint)
+        return Missing(f"the environment has no variable {name}, so the text stays as it is")
 
     return env
 

@@ -156,7 +156,7 @@ def read_schedule(text: str) -> Schedule:
     fields = text.upper().split()
     if len(fields) != len(_FIELDS):
         raise ValueError(
-            f"a cron expression has six fields ({' '.join(_FIELDS)}), found {len(fields)}"
+            f"a cron expression has six fields ({' '.join(_FIELDS)}), got {len(fields)}"
             + ("; put the seconds first: '0 " + text.strip() + "'" if len(fields) == len(_FIELDS) - 1 else "")
         )
     for name, field, allowed in zip(_FIELDS, fields, _ALLOWED, strict=True):
@@ -183,7 +183,7 @@ def _weekdays(field: str) -> str:
 def _every(text: str) -> Every:
     found = _EVERY.fullmatch(text)
     if found is None:
-        raise ValueError(f"expected '@every' and a duration such as 5m, 1h30m or 90s, found {text!r}")
+        raise ValueError(f"expected '@every' and a duration such as 5m, 1h30m or 90s, got {text!r}")
     parts = re.findall(r"([0-9]+)([hms])", found[1])
     interval = timedelta(0)
     try:

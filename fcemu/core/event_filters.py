@@ -35,7 +35,7 @@ def oss(config: Config, said: Said) -> str | None:
     """
     name, wanted = f"oss:{said['event']}".replace("oss:oss:", "oss:"), config.get("events") or ["*"]
     if not any(fnmatchcase(name, str(each)) for each in wanted):
-        return f"{name} is none of its events: {', '.join(map(str, wanted))}"
+        return f"{name} is not one of its events: {', '.join(map(str, wanted))}"
     key = _at(_at(config, "filter"), "key")
     prefix, suffix = str(key.get("prefix") or ""), str(key.get("suffix") or "")
     if not said["object"].startswith(prefix):
@@ -48,7 +48,7 @@ def oss(config: Config, said: Said) -> str | None:
 def _at(config: Config, name: str) -> Config:
     inside = config.get(name) or {}
     if not isinstance(inside, Mapping):
-        raise ValueError(f"{name}: expected a map, found {inside!r}")
+        raise ValueError(f"{name}: expected a map, got {inside!r}")
     return inside
 
 
@@ -73,7 +73,7 @@ def cdn(config: Config, said: Said) -> str | None:
             return f"{said[key]!r} is not its {name} {config[name]!r}"
     domains = _at(config, "filter").get("domain") or []
     if domains and said["domain"] not in domains:
-        return f"the domain {said['domain']!r} is none of its domains: {', '.join(map(str, domains))}"
+        return f"the domain {said['domain']!r} is not one of its domains: {', '.join(map(str, domains))}"
     return None
 
 
@@ -92,7 +92,7 @@ def eventbridge(config: Config, event: Mapping[str, Any]) -> str | None:
         except ValueError as wrong:
             raise ValueError(f"eventRuleFilterPattern is not JSON: {wrong}") from None
     if not isinstance(pattern, Mapping):
-        raise ValueError(f"eventRuleFilterPattern: expected an object, found {text!r}")
+        raise ValueError(f"eventRuleFilterPattern: expected an object, got {text!r}")
     return _unmatched(pattern, event, "")
 
 
@@ -105,10 +105,10 @@ def _unmatched(pattern: Mapping[str, Any], event: Any, way: str) -> str | None:
             if (why := _unmatched(wanted, value, f"{path}.")) is not None:
                 return why
         elif not isinstance(wanted, Sequence) or isinstance(wanted, str):
-            raise ValueError(f"eventRuleFilterPattern: {path}: expected a list or an object, found {wanted!r}")
+            raise ValueError(f"eventRuleFilterPattern: {path}: expected a list or an object, got {wanted!r}")
         elif not any(_fits(each, value, path) for each in wanted):
             told = "is not there" if value is MISSING else f"is {json.dumps(value, ensure_ascii=False)}"
-            return f"{path} {told}, its pattern wants {json.dumps(wanted, ensure_ascii=False)}"
+            return f"{path} {told}, but its pattern requires {json.dumps(wanted, ensure_ascii=False)}"
     return None
 
 
@@ -121,7 +121,7 @@ def _fits(wanted: Any, value: Any, path: str) -> bool:
         return value is not MISSING and type(wanted) is type(value) and bool(wanted == value)
     if len(wanted) != 1 or not wanted.keys() <= {"prefix", "suffix", "anything-but", "exists"}:
         raise ValueError(
-            f"eventRuleFilterPattern: {path}: fcemu knows values, prefix, suffix, anything-but and exists, "
+            f"eventRuleFilterPattern: {path}: fcemu supports values, prefix, suffix, anything-but and exists, "
             f"not {json.dumps(wanted, ensure_ascii=False)}"
         )
     ((word, bound),) = wanted.items()

@@ -54,8 +54,8 @@ def wrong_variable(name: str, *, in_service: bool) -> str:
     variables rules out (runtimes §1.7).
     """
     if name.startswith("FC_") or (in_service and name in RESERVED_IN_2_0):
-        return "it is reserved for FC's own"
-    return "" if _VARIABLE.fullmatch(name) else "allowed: a letter, then letters, digits and '_'"
+        return "it is reserved for FC"
+    return "" if _VARIABLE.fullmatch(name) else "a name is a letter followed by letters, digits and '_'"
 
 
 _LONGEST_IDLE_SECONDS: Final = 10**9

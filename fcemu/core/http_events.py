@@ -123,7 +123,7 @@ def _as_text(body: bytes, content_type: str) -> str | None:
 def _status(value: object) -> int:
     if isinstance(value, int) and not isinstance(value, bool) and 200 <= value <= 599:
         return value
-    raise FCError("BadResponse", f"statusCode must be a number from 200 to 599, found {value!r}")
+    raise FCError("BadResponse", f"statusCode must be a number from 200 to 599, got {value!r}")
 
 
 def _headers(value: object) -> tuple[tuple[str, str], ...]:
@@ -132,7 +132,7 @@ def _headers(value: object) -> tuple[tuple[str, str], ...]:
     if value is None:
         return ()
     if not isinstance(value, dict):
-        raise FCError("BadResponse", f"headers must be an object, found {value!r}")
+        raise FCError("BadResponse", f"headers must be an object, got {value!r}")
     several = {str(name): text if isinstance(text, list) else [text] for name, text in value.items()}
     return tuple((name, _plain(text)) for name, texts in several.items() for text in texts if text is not None)
 
@@ -152,4 +152,4 @@ def _body(document: Mapping[str, Any]) -> bytes:
     try:
         return base64.b64decode(body, validate=True)
     except (binascii.Error, ValueError):
-        raise FCError("BadResponse", "isBase64Encoded is true, and the body is not base64") from None
+        raise FCError("BadResponse", "isBase64Encoded is true, but the body is not base64") from None

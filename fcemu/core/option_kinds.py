@@ -1,6 +1,7 @@
 """What values an option takes: how messages describe them, how text of them is read, how they enter ``Settings``.
 
-Nothing of ours is imported before a value needs it: pytest asks for the options also where no test uses an emulator.
+This module imports next to nothing before a value needs it: pytest asks for the options also where no test uses an
+emulator.
 """
 
 import re
@@ -9,6 +10,8 @@ from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import PurePath
 from typing import Any, Final
+
+from fcemu.core.wording import either
 
 _FLAGS: Final = dict.fromkeys(("true", "1", "yes", "on"), True) | dict.fromkeys(("false", "0", "no", "off"), False)
 _LONGEST_SHOWN: Final = 200
@@ -24,16 +27,16 @@ class Kind:
     metavar = "TEXT"
     words: tuple[str, ...] = ()
     several = False
-    expected = "text"
+    expected = "a string"
 
     def read(self, text: str) -> Any:
         """The value that a text means; the text itself where it means none, which ``check`` then refuses."""
         return text
 
     def check(self, value: Any) -> Any:
-        """The value in its plain form. Raises ``ValueError`` that says what is expected, and what was found."""
+        """The value in its plain form. Raises ``ValueError`` that says what is expected, and what was given."""
         if not self.fits(value):
-            raise ValueError(f"expected {self.expected}, found {shown(value)}")
+            raise ValueError(f"expected {self.expected}, got {shown(value)}")
         return value
 
     def fits(self, value: Any) -> bool:
@@ -53,7 +56,7 @@ def shown(value: object) -> str:
 class Text(Kind):
     """A printable text that fits ``pattern``, which ``expected`` describes; the path of a file is text, too."""
 
-    def __init__(self, expected: str = "text", pattern: str = ".+", metavar: str = "TEXT") -> None:
+    def __init__(self, expected: str = "a string", pattern: str = ".+", metavar: str = "TEXT") -> None:
         self.expected = expected
         self.pattern: Final = pattern
         self.metavar = metavar
@@ -91,7 +94,7 @@ class Words(Kind):
 
     def __init__(self, *words: str) -> None:
         self.words = words
-        self.expected = " or ".join(words)
+        self.expected = either(words)
         self.metavar = f"[{'|'.join(words)}]"
 
     def fits(self, value: Any) -> bool:
@@ -117,7 +120,7 @@ class Number(Kind):
         self.least: Final = least
         self.most: Final = most
         self.above: Final = above
-        ends = f"above {least:.0f}, at most {most:.0f}" if above else f"{least:.0f}-{most:.0f}"
+        ends = f"above {least:.0f} and at most {most:.0f}" if above else f"from {least:.0f} to {most:.0f}"
         self.expected = f"{self.what} {ends}"
 
     def read(self, text: str) -> Any:
@@ -135,7 +138,7 @@ class Number(Kind):
 class Seconds(Number):
     """Seconds, which become a ``timedelta``."""
 
-    what = "seconds"
+    what = "a number of seconds"
 
     def enter(self, value: Any) -> timedelta:
         return timedelta(seconds=value)
@@ -148,7 +151,7 @@ class Whole(Number):
 
     def __init__(self, least: int, most: int) -> None:
         super().__init__(least, most)
-        self.expected = f"{self.what} {least}-{most}"  # a float cannot write all of them
+        self.expected = f"{self.what} from {least} to {most}"  # a float cannot write all of them
 
     def read(self, text: str) -> Any:
         return _number_in(text, int)
@@ -166,7 +169,7 @@ class WholeOr(Whole):
     def __init__(self, least: int, most: int, *others: str) -> None:
         super().__init__(least, most)
         self.others: Final = others
-        self.expected = f"{self.expected}, {' or '.join(others)}"
+        self.expected = f"{self.expected}, or {either(others)}"
 
     def fits(self, value: Any) -> bool:
         return value in self.others if isinstance(value, str) else super().fits(value)
@@ -181,7 +184,7 @@ class Waits(Kind):
     def __init__(self, each: Seconds, *, none: bool = False) -> None:
         self.each: Final = each
         self.none: Final = none
-        self.expected = f"a list of {'' if none else 'one or more '}numbers, {each.expected}"
+        self.expected = f"a list of {'' if none else 'one or more '}values, each {each.expected}"
 
     def read(self, text: str) -> Any:
         return [self.each.read(word) for word in _words(text)]
@@ -207,11 +210,9 @@ class Instant(Kind):
             with suppress(ValueError):
                 instant = datetime.fromisoformat(value.strip())
         if not self.fits(instant):
-            raise ValueError(
-                f"expected {self.expected}, found {value if isinstance(value, datetime) else shown(value)}"
-            )
+            raise ValueError(f"expected {self.expected}, got {value if isinstance(value, datetime) else shown(value)}")
         if not self.first <= instant <= self.last:
-            raise ValueError(f"expected an instant from {self.first:%Y} to {self.last:%Y}, found {instant}")
+            raise ValueError(f"expected an instant from {self.first:%Y} to {self.last:%Y}, got {instant}")
         return instant.astimezone(UTC)
 
     def fits(self, value: Any) -> bool:
@@ -230,7 +231,7 @@ class Span(Kind):
         try:
             return super().check(parse_duration(value))
         except ValueError:
-            raise ValueError(f"expected {self.expected}, found {shown(value)}") from None
+            raise ValueError(f"expected {self.expected}, got {shown(value)}") from None
 
     def fits(self, value: Any) -> bool:
         return isinstance(value, timedelta) and value >= timedelta(0)
@@ -241,7 +242,7 @@ class Texts(Kind):
 
     metavar = "NAME"
     several = True
-    expected = "a list of texts"
+    expected = "a list of strings"
 
     def read(self, text: str) -> Any:
         return _words(text)
@@ -277,7 +278,7 @@ class Secrets(Kind):
 
     metavar = "ID:SECRET"
     several = True
-    expected = "a map of access keys and their secrets, or texts ID:SECRET"
+    expected = "a map from access keys to their secrets, or strings of the form ID:SECRET"
 
     def read(self, text: str) -> Any:
         return _words(text) or text
@@ -287,7 +288,7 @@ class Secrets(Kind):
         if isinstance(value, list | tuple) and all(isinstance(each, str) for each in value):
             pairs = {key: secret for key, _, secret in (each.partition(":") for each in value)}
         if not self.fits(pairs):
-            raise ValueError(f"expected {self.expected}, found {shown(value)}")
+            raise ValueError(f"expected {self.expected}, got {shown(value)}")
         return dict(pairs)
 
     def fits(self, value: Any) -> bool:
@@ -300,7 +301,7 @@ class Variables(Kind):
     """Environment variables by function: ``{"orders/charge": {"URL": "http://…"}}``. Text cannot say it."""
 
     metavar = "FUNCTION"
-    expected = "a map of functions, and of texts by the names of variables"
+    expected = "a map from functions to maps of variables, whose values are strings"
 
     def fits(self, value: Any) -> bool:
         return isinstance(value, Mapping) and all(
@@ -317,7 +318,7 @@ class Places(Kind):
 
     metavar = "DESTINATION=URL"
     several = True
-    expected = "a map of destinations and URLs"
+    expected = "a map from destinations to URLs"
 
     def read(self, text: str) -> Any:
         pairs = [pair.partition("=") for pair in text.split()]
@@ -337,7 +338,7 @@ class Probabilities(Kind):
 
     metavar = "DRAW=ODDS"
     several = True
-    expected = "a map of draws and numbers 0-1"
+    expected = "a map of draws and numbers from 0 to 1"
 
     def read(self, text: str) -> Any:
         pairs = [pair.partition("=") for pair in _words(text)]

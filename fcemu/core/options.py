@@ -121,33 +121,33 @@ class Option(NamedTuple):
         return self.check(self.kind.read(text))
 
 
-_TESTS_ONLY: Final = "It is about a test, and a server has none."
+_TESTS_ONLY: Final = "It concerns a test, and a server runs none."
 _ONE_TEST: Final = "It repeats one run of one test."
-_ITS_FILE: Final = "A definition may have several emulators, and each keeps a file of its own."
+_ITS_FILE: Final = "Several emulators may use one definition, and each keeps a file of its own."
 _OF_TESTS: Final = "The server of a test listens on a free port of 127.0.0.1, for this test alone."
-_OF_SERVERS: Final = "A definition may have several servers, and each listens somewhere else."
-_OF_LOOKING: Final = "A definition does not know who looks at its server."
+_OF_SERVERS: Final = "Several servers may use one definition, and each listens somewhere else."
+_OF_LOOKING: Final = "A definition does not decide how people watch its server."
 
 
 _ROWS: Final = {
     "definition": Option(
         Anything(),
-        "The functions: a file or a directory, in a test beside its file or above it up to the rootdir, or a mapping "
-        "in native form; an empty text: none.",
-        otherwise="the definition beside the test or above it, up to the rootdir, if any",
+        "Take the functions from this definition: a file or a directory, which a test looks for next to its own file "
+        "and above it up to the rootdir, or a mapping in native form. An empty string stands for no functions.",
+        otherwise="the definition next to the test or above it, up to the rootdir, if there is one",
         no_block="It names the definition itself.",
-        no_command="A command takes it as its argument, without a name.",
+        no_command="A command takes the definition as an argument without a name.",
     ),
     "host": Option(
         Text("an address or a host name", r"\S+"),
-        "The address to listen on.",
+        "Listen on this address.",
         default="127.0.0.1",
         no_test=_OF_TESTS,
         no_block=_OF_SERVERS,
     ),
     "port": Option(
         Whole(0, 65_535),
-        "The port to listen on; 0: any free one.",
+        "Listen on this port; 0 chooses any free one.",
         default=9527,
         of_exec=0,
         no_test=_OF_TESTS,
@@ -155,7 +155,7 @@ _ROWS: Final = {
     ),
     "rate": Option(
         Number(0, FASTEST),
-        "How many virtual seconds pass in a real one; 0: the clock is paused.",
+        "Let this many virtual seconds pass in each real second; 0 pauses the clock.",
         field="rate",
         of_serve=1,
         of_exec=0,
@@ -163,13 +163,13 @@ _ROWS: Final = {
     ),
     "autojump": Option(
         Flag(),
-        "A paused clock jumps to what is due next while nothing runs and no request is served.",
+        "Let a paused clock jump to the next due instant while nothing runs and no request is being served.",
         field="autojump",
         path="emulator.clock.autojump",
     ),
     "start": Option(
         Instant(),
-        "The virtual time at the start.",
+        "Start the clock at this virtual time.",
         field="start",
         of_serve="now",
         of_exec="now",
@@ -177,7 +177,10 @@ _ROWS: Final = {
     ),
     "clock": Option(
         Words("own", "follow"),
-        "With follow, the clock shows the time of the test's freezegun or time-machine.",
+        (
+            "Choose whose time the clock shows; with follow, it is the time "
+            "that freezegun or time-machine sets in the test."
+        ),
         default="own",
         no_block=_TESTS_ONLY,
         no_command=_TESTS_ONLY,
@@ -185,27 +188,30 @@ _ROWS: Final = {
     ),
     "seed": Option(
         Whole(0, 2**63 - 1),
-        "The seed decides ids and every draw: the same seed and requests give the same timeline.",
+        "Draw ids and every random choice from this seed: the same seed and requests give the same timeline.",
         field="seed",
         of_pytest=True,
     ),
     "chance": Option(
         Words("calm", "seeded"),
-        "With seeded, the seed draws whatever FC leaves open: order, repeats, refusals, crashes.",
+        "Choose what decides whatever FC leaves open, such as order, repeats, "
+        "refusals and crashes; with seeded, the seed "
+        "decides.",
         field="chance",
         page="chance.md",
     ),
     "odds": Option(
         Probabilities(),
-        "How often seeded chance draws what: these odds take the place of the usual ones of the same names.",
+        "Make seeded chance draw these answers with these probabilities instead of its usual ones.",
         field="odds",
         page="chance.md",
     ),
     "explore": Option(
         WholeOr(0, 1_000_000_000, "crashes", "calendar"),
-        "A test is run at most so many times, each time with other answers of chance, until it fails; 0: once, calmly. "
-        "With crashes, it is run once for each fact at which the emulator, or an instance, is killed; with calendar, "
-        "once for each day and instant at which calendars are odd.",
+        "Run a test at most this many times, each time with other answers of chance, until it fails; 0 runs it once, "
+        "with calm answers. With crashes, run it once for each fact at "
+        "which the emulator or an instance can be killed; "
+        "with calendar, once for each day and instant at which calendars are irregular.",
         default=0,
         no_block=_TESTS_ONLY,
         no_command=_TESTS_ONLY,
@@ -214,7 +220,10 @@ _ROWS: Final = {
     ),
     "exhaustive": Option(
         Whole(0, 8),
-        "A test is run with all answers of chance of which at most so many are not calm; 0: not all are tried.",
+        (
+            "Run a test with every set of answers of chance in which at most "
+            "this many are not calm; 0 does not try them all."
+        ),
         default=0,
         no_block=_TESTS_ONLY,
         no_command=_TESTS_ONLY,
@@ -222,7 +231,7 @@ _ROWS: Final = {
     ),
     "explore_seconds": Option(
         Seconds(0, 30 * _DAY),
-        "Real seconds after which a search makes no more runs; 0: no end but that of its runs.",
+        "Let a search start no more runs after this many real seconds; 0 sets no time limit.",
         default=0,
         no_block=_TESTS_ONLY,
         no_command=_TESTS_ONLY,
@@ -230,7 +239,7 @@ _ROWS: Final = {
     ),
     "exhaust_retries": Option(
         Flag(),
-        "A search also tries answers that alone use up the retries or the age of an invocation.",
+        "Let a search also try answers that by themselves use up the retries or the age of an invocation.",
         default=False,
         no_block=_TESTS_ONLY,
         no_command=_TESTS_ONLY,
@@ -238,7 +247,7 @@ _ROWS: Final = {
     ),
     "repeat": Option(
         Text("a token that a search has printed", r"[\w-]*", "TOKEN"),
-        "A run that a search has found is repeated: its seed, and its answers of chance.",
+        "Repeat a run that a search has found, with its seed and its answers of chance.",
         default="",
         no_ini=_ONE_TEST,
         no_block=_ONE_TEST,
@@ -248,7 +257,7 @@ _ROWS: Final = {
     ),
     "runtime": Option(
         Words("inline", "process"),
-        "Python handlers run inline, in the emulator's process, or each instance in a process of its own.",
+        "Run Python handlers inline, in the emulator's process, or run each instance in a process of its own.",
         default="inline",
         of_serve="process",
         of_exec="process",
@@ -257,33 +266,40 @@ _ROWS: Final = {
     ),
     "python": Option(
         Text("the path of a program", ".*", "PROGRAM"),
-        "The Python that runs handlers in processes, where a function's python says nothing.",
+        "Run handlers in processes with this Python, unless the function names its own.",
         default="",
-        otherwise="this one",
+        otherwise="the emulator's own",
     ),
     "isolate": Option(
-        Flag(), "Each instance imports the modules of inline handlers anew and shares them with nothing.", default=False
+        Flag(),
+        "Let each instance import the modules of inline handlers again and share them with nothing.",
+        default=False,
     ),
     "account_id": Option(
         Text("digits", "[0-9]{1,32}", "ID"),
-        "The account id in ARNs and contexts.",
+        "Use this account id in ARNs and contexts.",
         field="account.id",
         path="accountId",
         long="account",
     ),
-    "region": Option(Text(), "The region in ARNs and contexts.", field="account.region", path="region"),
+    "region": Option(Text(), "Use this region in ARNs and contexts.", field="account.region", path="region"),
     "limits": Option(
-        LimitsWord("strict", "relaxed"), "FC's quotas hold as documented, or wider for quick tests.", field="limits"
+        LimitsWord("strict", "relaxed"),
+        "Apply FC's quotas as documented, or wider ones for quick tests.",
+        field="limits",
     ),
     "strict_runtimes": Option(
         Flag(),
-        "Functions of runtimes that are not here and would run as others do, such as python2.7, are refused.",
+        "Refuse functions whose runtime is not available here and that would otherwise run on another one, such as "
+        "python2.7.",
         field="strict_runtimes",
         page="../howto/languages.md",
     ),
     "strict": Option(
         Flag("idle"),
-        "What check() demands at the end of a test: nothing, no unnoticed failure, or also that nothing is unfinished.",
+        "Choose what check() demands at the end of a test: nothing, that no "
+        "failure went unnoticed, or also that nothing "
+        "is unfinished.",
         default=True,
         no_block=_TESTS_ONLY,
         no_command=_TESTS_ONLY,
@@ -291,146 +307,150 @@ _ROWS: Final = {
     ),
     "ready_file": Option(
         Text("the path of a file", ".+", "FILE"),
-        "The server's URL is written to this file once it is listening.",
+        "Write the server's URL to this file once it is listening.",
         no_test=_OF_TESTS,
         no_block=_OF_SERVERS,
     ),
     "token": Option(
         Text("text", ".*"),
-        "Every request must carry this token; beyond loopback one is made if none is given.",
+        "Require this token in every request; a server that listens beyond loopback makes a token if none is given.",
         default="",
         no_test=_OF_TESTS,
         no_block=_OF_SERVERS,
     ),
     "environment": Option(
         Variables(),
-        "These variables are set for these functions, besides those of their definition.",
+        "Set these variables for these functions, in addition to those of their definition.",
         default=MappingProxyType({}),
         otherwise="none",
-        no_ini="It is about the functions of one definition, and the ini file is about all tests.",
-        no_block="A definition says it of each function, as environmentVariables.",
+        no_ini="It concerns the functions of one definition, and the ini file applies to all tests.",
+        no_block="A definition sets environmentVariables in each function.",
         no_command="A command takes the variables from the definition.",
     ),
     "allow_host": Option(
         Hosts(),
-        "The server answers under these host names besides those of this machine and FC's.",
+        "Answer requests to these host names, in addition to those of this machine and of FC.",
         default=(),
         page="server.md#who-may-ask",
     ),
     "intercept": Option(
         Flag(),
-        "FC's and MNS's own host names lead to the emulator: from the test's process, else from programs in its "
-        "environment.",
+        "Lead connections to FC's and MNS's own host names to the emulator: "
+        "those of the test's process, or of programs "
+        "that run in the emulator's environment.",
         default=False,
         otherwise="no; the fixture intercepts unless another emulator does",
         page="../howto/interception.md",
     ),
     "intercept_only": Option(
         Flag(),
-        "The same, and other hosts are refused.",
+        "Intercept in the same way, and refuse connections to other hosts.",
         default=False,
         no_test="A test may connect to other hosts; libraries that mock HTTP refuse them.",
-        no_block="Which hosts the programs of this machine may reach is no matter of a definition.",
+        no_block="A definition does not decide which hosts the programs of a machine may reach.",
     ),
     "auth": Option(
         Flag(),
-        "FC's signatures are verified; otherwise any key is accepted.",
+        "Verify FC's signatures; otherwise the emulator accepts any key.",
         field="auth",
         path="emulator.auth.verify",
     ),
     "access_keys": Option(
         Secrets(),
-        "The access keys that auth accepts, with their secrets.",
+        "Accept these access keys, with their secrets, where signatures are verified.",
         field="access_keys",
         path="emulator.auth.accessKeys",
         long="access-key",
     ),
     "retry_seconds": Option(
         Waits(Seconds(0, 30 * _DAY)),
-        "The waits before retry 1, 2, … of a function error; the last one repeats.",
+        "Wait this long before retry 1, 2, … of a function error; the last value repeats.",
         field="retry_seconds",
     ),
-    "retry_server_errors": Option(Flag(), "FC's own errors 500 and 503 are retried.", field="retry_server_errors"),
+    "retry_server_errors": Option(Flag(), "Retry FC's own errors 500 and 503.", field="retry_server_errors"),
     "age_excludes_delay": Option(
-        Flag(), "The age of an event counts from the end of its delay.", field="age_excludes_delay"
+        Flag(), "Count the age of an event from the end of its delay.", field="age_excludes_delay"
     ),
     "destination_depth": Option(
-        Whole(0, 1000), "How many destinations may follow each other.", field="destination_depth"
+        Whole(0, 1000), "Let at most this many destinations follow each other.", field="destination_depth"
     ),
-    "deliver_to": Option(Places(), "Reports are posted to these URLs besides, by destination.", field="deliver_to"),
+    "deliver_to": Option(Places(), "Also post the reports for these destinations to these URLs.", field="deliver_to"),
     "delivery_retry_seconds": Option(
         Waits(Seconds(0, 30 * _DAY), none=True),
-        "The waits before retry 1, 2, … of a report that could not be posted.",
+        "Wait this long before retry 1, 2, … of a report that could not be posted.",
         field="delivery_retry_seconds",
     ),
     "task_retention_seconds": Option(
-        Seconds(0, 30 * _DAY), "How long FC's API shows a task that has ended.", field="task_retention"
+        Seconds(0, 30 * _DAY), "Let FC's API show a task for this long after its end.", field="task_retention"
     ),
     "throttle_mode": Option(
         Words("wait", "backoff"),
-        "What an asynchronous invocation does while no instance can be had.",
+        "Choose what an asynchronous invocation does while no instance is available.",
         field="throttle_mode",
         page="instances.md",
     ),
     "idle_seconds": Option(
-        Seconds(0, 365 * _DAY), "How long an instance without work is kept.", field="idle", page="instances.md"
+        Seconds(0, 365 * _DAY), "Keep an instance without work for this long.", field="idle", page="instances.md"
     ),
     "cold_start_seconds": Option(
-        Seconds(0, _DAY), "How long a new instance takes to start.", field="cold_start", page="instances.md"
+        Seconds(0, _DAY), "Let a new instance take this long to start.", field="cold_start", page="instances.md"
     ),
     "instance_limit": Option(
         Whole(0, UNBOUNDED),
-        "How many instances the account may have.",
+        "Let the account have at most this many instances.",
         field="instance_limit",
-        otherwise="300, with relaxed limits no limit",
+        otherwise="300, or no limit with relaxed limits",
         page="instances.md",
     ),
     "instances_per_minute": Option(
         Whole(0, UNBOUNDED),
-        "How many instances may start within a minute.",
+        "Let at most this many instances start within a minute.",
         field="instances_per_minute",
         page="instances.md",
     ),
     "watchdog": Option(
         Seconds(0, _DAY, above=True),
-        "Real seconds without progress after which a running attempt ends as timed out.",
+        "End a running attempt as timed out after this many real seconds without progress.",
         field="watchdog",
         path="emulator.watchdogSeconds",
     ),
     "grace_seconds": Option(
-        Seconds(0, _DAY), "Real seconds for which a call from outside waits for the running attempt.", field="grace"
+        Seconds(0, _DAY),
+        "Let a call from outside wait for the running attempt for this many real seconds.",
+        field="grace",
     ),
     "io_grace_seconds": Option(
         Seconds(0, _DAY),
-        "Real seconds for which an event loop, or a thread beside a sleeping handler, waits for its sockets.",
+        "Let an event loop, or a thread that runs while its handler sleeps, wait for its sockets for this many real "
+        "seconds.",
         field="io_grace",
     ),
     "data": Option(
         Text("the path of a file", ".*", "FILE"),
-        "Everything is kept in this file, and nothing that was accepted is lost.",
+        "Keep everything in this file, so that nothing that was accepted is lost.",
         default="",
         no_block=_ITS_FILE,
         page="../explanation/persistence.md",
     ),
     "data_sync": Option(
         Words("normal", "full"),
-        "What is kept survives a kill, or with full also a power cut.",
+        "Choose what kept data survives: a kill, or with full also a power cut.",
         default="normal",
         no_block=_ITS_FILE,
     ),
     "data_keep": Option(
-        Span(), "What ended longer ago, by the virtual clock, is forgotten.", otherwise="never", no_block=_ITS_FILE
+        Span(), "Forget what ended longer ago than this, by the virtual clock.", otherwise="never", no_block=_ITS_FILE
     ),
     "while_down": Option(
         Words("stand-still", "catch-up"),
-        "What the clock of kept data does while no emulator has it.",
+        "Choose what the clock of kept data does while no emulator uses the data.",
         default="stand-still",
         no_block=_ITS_FILE,
     ),
     "in_memory": Option(
         Whole(0, 1_000_000_000),
-        "How many invocations that have ended stay in memory as a whole; older ones go to a temporary file, unless "
-        "data names one, and are read from there.",
+        "Keep this many ended invocations in memory as a whole; older ones go to a temporary file, unless data names "
+        "one, and are read from there.",
         field="in_memory",
         otherwise="all",
         of_serve=100_000,
@@ -439,43 +459,43 @@ _ROWS: Final = {
     ),
     "watch": Option(
         Flag(),
-        "Changed code runs from the next attempt on, and a changed definition is read again.",
+        "Run changed code from the next attempt on, and read a changed definition again.",
         default=False,
         no_test="The code does not change while a test runs.",
         no_block=_OF_LOOKING,
     ),
     "pass_env": Option(
         Texts(),
-        "Handlers get these variables as well; * stands for any.",
+        "Pass these variables to handlers as well; * stands for any characters.",
         default=(),
         no_test="The handlers of a test get all variables that the test has.",
-        no_block="What of a machine its handlers may see is decided there.",
+        no_block="Each machine decides which of its variables handlers may see.",
     ),
     "debug": Option(
         Text("the name of a function", ".*", "FUNCTION"),
-        "The instances of this function wait for a debugger before they run (debugpy, or Node's).",
+        "Let the instances of this function wait for a debugger (debugpy, or Node's own) before they run.",
         default="",
-        no_test="A debugger stops in an inline handler as in the test.",
+        no_test="A debugger stops in an inline handler as it does in the test.",
         no_block=_OF_LOOKING,
         page="../howto/debugging.md",
     ),
     "debug_port": Option(
         Whole(0, 65_535),
-        "The port of 127.0.0.1 at which the debugger attaches.",
-        otherwise="5678; Node.js: 9229",
-        no_test="A debugger stops in an inline handler as in the test.",
+        "Let the debugger attach at this port of 127.0.0.1.",
+        otherwise="5678, or 9229 for Node.js",
+        no_test="A debugger stops in an inline handler as it does in the test.",
         no_block=_OF_LOOKING,
     ),
     "log_format": Option(
         Words("text", "json"),
-        "The form of what is written to stderr.",
+        "Write the log to stderr in this form.",
         default="text",
         no_test="pytest collects the log of a test, and shows it.",
         no_block=_OF_LOOKING,
     ),
     "verbose": Option(
         Flag(),
-        "Every fact is logged.",
+        "Log every fact.",
         default=False,
         short="-v",
         no_test="pytest shows the timeline of a test that fails.",
@@ -483,35 +503,35 @@ _ROWS: Final = {
     ),
     "quiet": Option(
         Flag(),
-        "Nothing is logged but the address, warnings and failures.",
+        "Log only the address, warnings and failures.",
         default=False,
         short="-q",
         no_test="pytest shows the timeline of a test that fails.",
         no_block=_OF_LOOKING,
-        no_exec="It says next to nothing; --timeline never keeps it from the rest.",
+        no_exec="It logs next to nothing; --timeline never silences the rest.",
     ),
     "empty": Option(
         Flag(),
-        "The server starts without the definition of the working directory.",
+        "Start without the definition of the working directory.",
         default=False,
-        no_test='An empty definition says so: LocalEmulator("").',
-        no_block="It is about there being no definition.",
-        no_exec="Where no definition is named, it starts without one.",
+        no_test='An empty definition does the same: LocalEmulator("").',
+        no_block="Without a definition, there is no block.",
+        no_exec="exec starts without a definition unless its argument names one.",
     ),
     "env": Option(
         Text("text", ".*", "NAME"),
-        "The environment of an s.yaml, from its env.yaml.",
+        "Use this environment of an s.yaml, from its env.yaml.",
         default="",
         no_ini="fcemu_env of the ini file sets the variables that point a program at the emulator.",
-        no_block="It chooses what the definition says.",
+        no_block="It chooses how the definition is read.",
     ),
     "timeline": Option(
         Words("failed", "always", "never"),
-        "When what happened is shown at the end, on stderr.",
+        "Choose when the timeline is shown on stderr at the end.",
         default="failed",
         no_test="pytest has --fcemu-timeline for all tests of a run.",
         no_block=_OF_LOOKING,
-        no_serve="It runs no command that could fail.",
+        no_serve="serve runs no command that could fail.",
     ),
 }
 
@@ -534,7 +554,7 @@ def option_named(name: str, place: str = "") -> Option:
     if option is None:
         raise ValueError(_unknown_option(name))
     if not option.may(place):
-        raise ValueError(f"option {name} cannot be said here. {option.not_in[place]}")
+        raise ValueError(f"option {name} cannot be set here. {option.not_in[place]}")
     return option
 
 

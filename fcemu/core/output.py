@@ -64,7 +64,7 @@ class Output:
         dropped += len(first) - len(begin) + min(self._half, len(last)) - len(end)
         yield begin.decode(*_CODEC)
         yield (
-            f"\n[fcemu left {dropped} bytes out here: of what an attempt writes it keeps "
+            f"\n[fcemu left {dropped} bytes out here: of the output of an attempt it keeps "
             f"the first and the last {self._half} bytes]\n"
         )
         yield end.decode(*_CODEC)

@@ -113,7 +113,9 @@ def settings_of(options: Mapping[str, object], base: Settings | None = None) -> 
         whole, _, part = option.field.partition(".")
         if whole:
             (of_account if part else fields)[part or whole] = option.kind.enter(value)
-    return replace(default, account=replace(default.account, **of_account), **fields)
+    if of_account:
+        fields["account"] = replace(default.account, **of_account)
+    return replace(default, **fields) if fields else default
 
 
 def default_of(option: Option) -> Any:

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from fcemu.core.outcome import INTERNAL_ERROR, NO_CAPACITY, Refusal, Throttled
 from fcemu.core.values import dataclass, value
+from fcemu.core.wording import either
 
 REFUSALS: Final[dict[int, Refusal]] = {429: Throttled(), 500: INTERNAL_ERROR, 503: NO_CAPACITY}
 """What a step's ``status`` makes of an attempt: it does not run."""
@@ -17,29 +18,28 @@ Handler = Callable[[Any, Any], Any]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """What one attempt comes to.
-
-    ``returns``: what the handler returns, as a Python handler would. ``raises``: an exception, or a class of them.
-    ``seconds``: how long it takes, in virtual time. ``logs``: text for the attempt's log. ``status``: 429, 500 or 503
-    instead of 200 refuse the attempt, which then neither runs nor returns, takes no time and has no log. Raises
-    ``ValueError`` for what contradicts itself.
-    """
+    """What one attempt comes to. Raises ``ValueError`` for what contradicts itself."""
 
     returns: Any = None
+    """What the handler returns, as a Python handler would."""
     raises: BaseException | type[BaseException] | None = None
+    """The exception, or the class of exceptions, that the handler raises."""
     seconds: float = 0
+    """How long the attempt takes, in virtual time."""
     logs: str = ""
+    """Text for the attempt's log."""
     status: int = 200
+    """429, 500 or 503 refuse the attempt, which then neither runs nor returns, takes no time and has no log."""
 
     def __post_init__(self) -> None:
         if self.status != 200 and self.status not in REFUSALS:
-            raise ValueError(f"status: expected 200, {', '.join(map(str, REFUSALS))}, found {self.status!r}")
+            raise ValueError(f"status: expected {either((200, *REFUSALS))}, got {self.status!r}")
         if isinstance(self.seconds, bool) or not isinstance(self.seconds, int | float) or not self.seconds >= 0:
-            raise ValueError(f"seconds: expected a number, 0 or more, found {self.seconds!r}")
+            raise ValueError(f"seconds: expected a number of 0 or more, got {self.seconds!r}")
         if not isinstance(self.logs, str):
-            raise ValueError(f"logs: expected text, found {self.logs!r}")
+            raise ValueError(f"logs: expected a string, got {self.logs!r}")
         if self.raises is not None and not _is_raisable(self.raises):
-            raise ValueError(f"raises: expected an exception, found {self.raises!r}")
+            raise ValueError(f"raises: expected an exception, got {self.raises!r}")
         said = [name for name in ("returns", "raises") if getattr(self, name) is not None]
         if len(said) == 2:
             raise ValueError("a step either returns or raises; it cannot do both")
@@ -96,9 +96,13 @@ class StubCall:
     """One attempt that reached a stub."""
 
     payload: bytes
+    """The event of the attempt, as its caller sent it."""
     at: datetime
+    """The virtual instant at which the attempt started, in UTC."""
     request_id: str
+    """The invocation to which the attempt belongs."""
     attempt: int
+    """The number of the attempt, from 1."""
 
     def json(self) -> Any:
         """The payload read as JSON; raises ``ValueError``."""

@@ -37,7 +37,7 @@ def check_task_id(ref: FunctionRef, task_id: str) -> None:
 def no_task(ref: FunctionRef, task_id: str) -> str:
     """What is said of a caller's id that FC does not look at, because the invocation is no task."""
     return (
-        f"the task id {task_id!r} is not looked at: function '{ref}' is not in task mode "
+        f"fcemu ignores the task id {task_id!r}: function '{ref}' is not in task mode "
         "(asyncInvokeConfig: {asyncTask: true})"
     )
 

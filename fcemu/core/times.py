@@ -12,7 +12,7 @@ _DURATION: Final = re.compile(
 _SECONDS: Final = re.compile(rf"[+-]?{_NUMBER}", re.ASCII)
 _START: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND: Final = timedelta(milliseconds=1)
-_MINUTE: Final = timedelta(minutes=1)
+_SECOND: Final = timedelta(seconds=1)
 _HOUR: Final = timedelta(hours=1)
 _UNITS: Final = ("days", "hours", "minutes", "seconds", "milliseconds")
 
@@ -27,7 +27,7 @@ def parse_duration(value: str | float | timedelta) -> timedelta:
     if isinstance(value, str):
         return _from_text(value)
     if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value):
-        raise ValueError(f"{value!r} is not a duration; write a number of seconds, or text like '1h30m'")
+        raise ValueError(f"{value!r} is not a duration; write a number of seconds, or a string like '1h30m'")
     return _timedelta(repr(value), seconds=value)
 
 
@@ -37,7 +37,7 @@ def _from_text(text: str) -> timedelta:
         return _timedelta(text, seconds=float(stripped))
     found = _DURATION.fullmatch(stripped)
     if found is None or not any(found.groups()[1:]):
-        raise ValueError(f"{text!r} is not a duration; write seconds, or text like '1h30m', '500ms' or '2d'")
+        raise ValueError(f"{text!r} is not a duration; write seconds, or a string like '1h30m', '500ms' or '2d'")
     sign = -1 if found[1] == "-" else 1
     parts = {unit: sign * float(number) for unit, number in zip(_UNITS, found.groups()[1:], strict=True) if number}
     return _timedelta(text, **parts)
@@ -101,27 +101,28 @@ def offset(at: datetime, started: datetime) -> str:
     return f"+{seconds(at - started)}"
 
 
-_LONG: Final = re.compile(r"(?<![^\s(])(\+?)(\d{4,}(?:\.\d+)?) s(?!\w)")
+_LONG: Final = re.compile(r"([0-9](?<![^\s(+][0-9])(?<![^\s(]\+[0-9])[0-9]{3,}(?:\.[0-9]+)?) s(?!\w)")
+"""A long time that is no part of a word. The pattern begins with a digit and looks back from there, which takes half
+the time; every line that ``serve`` writes is searched."""
 
 
 def for_people(text: str) -> str:
     """A text in which times of an hour and more, ``+53731 s``, are written as ``spoken`` does: ``+14h55m31s``."""
-    return _LONG.sub(lambda found: f"{found[1]}{spoken(_timedelta(found[2], seconds=float(found[2])))}", text)
+    return _LONG.sub(lambda found: spoken(_timedelta(found[1], seconds=float(found[1]))), text)
 
 
 def spoken(duration: timedelta) -> str:
     """A duration for people: ``200.5 s`` below an hour, from there on ``14h55m31s`` or ``3d2h``. It loses nothing."""
     if duration < _HOUR:
         return seconds(duration)
-    hours, rest = divmod(duration, _HOUR)
-    days, hours = divmod(hours, 24)
-    minutes, left = divmod(rest, _MINUTE)
-    shown = seconds(left).removesuffix(" s")
+    days, (minutes, left) = duration.days, divmod(duration.seconds, 60)
+    hours, minutes = divmod(minutes, 60)
+    shown = seconds(timedelta(seconds=left, microseconds=duration.microseconds)).removesuffix(" s")
     parts = ((str(days), "d"), (str(hours), "h"), (str(minutes), "m"), (shown, "s"))
     return "".join(f"{number}{unit}" for number, unit in parts if number != "0")
 
 
 def seconds(duration: timedelta) -> str:
     """``200.5 s``, exact to the microsecond, without needless digits."""
-    text = f"{duration // timedelta(microseconds=1) / 1_000_000:.6f}".rstrip("0").rstrip(".")
+    text = f"{duration / _SECOND:.6f}".rstrip("0").rstrip(".")
     return f"{text} s"

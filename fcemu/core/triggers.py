@@ -46,13 +46,13 @@ def read_timer(config: Mapping[str, Any]) -> Timer:
     """Read the configuration of a time trigger. Raises ``ValueError`` that names the key."""
     expression, enabled, payload = config.get("cronExpression"), config.get("enable", True), config.get("payload")
     if not isinstance(expression, str):
-        raise ValueError(f"cronExpression must be a text, found {expression!r}")
+        raise ValueError(f"cronExpression must be a string, got {expression!r}")
     if not isinstance(enabled, bool):
-        raise ValueError(f"enable must be true or false, found {enabled!r}")
+        raise ValueError(f"enable must be true or false, got {enabled!r}")
     if not isinstance(payload, str | None):
-        raise ValueError(f"payload must be a text, found {payload!r}")
+        raise ValueError(f"payload must be a string, got {payload!r}")
     if len(expression) > LONGEST_EXPRESSION:
-        raise ValueError(f"cronExpression must have at most {LONGEST_EXPRESSION} characters, found {len(expression)}")
+        raise ValueError(f"cronExpression must have at most {LONGEST_EXPRESSION} characters, got {len(expression)}")
     try:
         return Timer(read_schedule(expression), enabled, payload or "")
     except ValueError as wrong:
@@ -81,13 +81,13 @@ def read_http(config: Mapping[str, Any]) -> HttpDoor:
     """
     methods = config.get("methods") or list(METHODS)
     if not isinstance(methods, list) or any(each not in METHODS for each in methods):
-        raise ValueError(f"methods must be a list of {' | '.join(METHODS)}, found {methods!r}")
+        raise ValueError(f"methods must be a list of {' | '.join(METHODS)}, got {methods!r}")
     auth_type = config.get("authType") or "function"
     if auth_type not in AUTH_TYPES:
-        raise ValueError(f"authType must be {' | '.join(AUTH_TYPES)}, found {auth_type!r}")
+        raise ValueError(f"authType must be {' | '.join(AUTH_TYPES)}, got {auth_type!r}")
     hidden = config.get("disableURLInternet", False)
     if not isinstance(hidden, bool | None):
-        raise ValueError(f"disableURLInternet must be true or false, found {hidden!r}")
+        raise ValueError(f"disableURLInternet must be true or false, got {hidden!r}")
     return HttpDoor(tuple(methods), auth_type, not hidden)
 
 

@@ -134,7 +134,9 @@ class Proxy:
         if is_fc_host(asked.host):
             return self._target
         if self._only and not is_loopback(asked.host):
-            raise Refused("403 Forbidden", f"{asked.host} is not a host of FC, and --intercept-only refuses all others")
+            raise Refused(
+                "403 Forbidden", f"{asked.host} is not a host of FC, and --intercept-only refuses all other hosts"
+            )
         return self._onward(asked.scheme, asked.host, asked.port)
 
     async def _open(
@@ -207,7 +209,7 @@ class Asked(NamedTuple):
         line, *fields = head.removesuffix(b"\r\n\r\n").split(b"\r\n")
         words = line.decode("latin-1").split(" ")
         if len(words) != 3 or not words[2].startswith("HTTP/1."):
-            raise Refused("400 Bad Request", "this is no HTTP request")
+            raise Refused("400 Bad Request", "this is not an HTTP request")
         method, target, _ = words
         if method != "CONNECT" and not target.lower().startswith(("http://", "https://")):
             raise Refused("400 Bad Request", "this is a proxy: it answers requests for http:// and https:// URLs only")

@@ -14,7 +14,10 @@ BEGINS = "fcemu: warning: "
 
 def text_of(host: str) -> str:
     """What is said of a call."""
-    return f"a handler calls {host}, which is not intercepted: that is FC itself. --intercept leads such calls here"
+    return (
+        f"a handler calls {host}, which fcemu does not intercept, so the call goes to FC "
+        "itself. --intercept leads such calls to the emulator"
+    )
 
 
 def begin(is_ours: Callable[[object], bool], tell: Callable[[str], None]) -> None:

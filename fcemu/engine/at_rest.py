@@ -7,6 +7,7 @@ from typing import Final
 
 from fcemu.core.outcome import Ran
 from fcemu.engine.clock import Clock
+from fcemu.engine.dial import Dial
 
 
 class AtRest:
@@ -23,8 +24,8 @@ class AtRest:
     def elapsed_ns(self) -> int:
         return self._clock().elapsed_ns()
 
-    def dial(self) -> int:
-        return self._clock().dial().fd
+    def dial(self) -> Dial:
+        return self._clock().dial()
 
     def sleep(self, seconds: float) -> None:
         """Raises ``RuntimeError``: nobody would move the clock meanwhile."""

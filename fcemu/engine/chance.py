@@ -55,7 +55,15 @@ class Chance:
     def _start(self, row: int | str, talk: str) -> None:
         self._row = random.Random(row)
         self._bits = self._row.getrandbits
-        self._talk = random.Random(talk).getrandbits
+        self._beside: Callable[[int], int] | None = None
+        self._beside_from = talk
+
+    def _talk(self, bits: int) -> int:
+        """A draw beside all else. The generator is made at the first one: a suite makes an emulator for each test, and
+        few of these emulators ever need it."""
+        if self._beside is None:
+            self._beside = random.Random(self._beside_from).getrandbits
+        return self._beside(bits)
 
     def go_on(self, whence: str) -> None:
         """Draw anew from here on: the process before has drawn an unknown number of times. ``whence`` is another

@@ -35,14 +35,14 @@ class PatientCollector:
         with self._lock:
             self._blocks -= 1
             if not self._blocks:
-                _take_for_old()
+                take_for_old()
                 gc.set_threshold(*self._before)
 
 
 PATIENT_COLLECTOR: Final = PatientCollector()
 
 
-def _take_for_old() -> None:
+def take_for_old() -> None:
     """Let the next passes of the collector leave out what is there now, until one looks at everything. ``unfreeze``
     makes old what ``freeze`` has set aside; where the process has frozen something of its own, nothing is done."""
     if not gc.get_freeze_count():

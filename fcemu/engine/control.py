@@ -42,6 +42,8 @@ T = TypeVar("T")
 Changes = Mapping[str, Any]
 """New values by the names of a resource's attributes; ``kept`` is merged into what there is. ``zip``: the code of a
 function as it was uploaded."""
+_STAMPED: Final = tuple(each for each in RESOURCE_TYPES if each not in (CAPACITIES, TAGS))
+"""The types whose resources have a stamp."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +71,10 @@ class _Rules:
     afterwards: Callable[[], None] = lambda: None
 
 
+_NO_RULES: Final = dict.fromkeys((each.name for each in RESOURCE_TYPES), _Rules())
+"""A type about which there is nothing more to know has none of its own."""
+
+
 class Control:
     """The control plane. Methods may be called from any thread.
 
@@ -88,7 +94,7 @@ class Control:
         self._packages: Final = packages
         self.definitions = 0
         """Grows when something is defined without a fact."""
-        self._rules: Final[Mapping[str, _Rules]] = dict.fromkeys((each.name for each in RESOURCE_TYPES), _Rules()) | {
+        self._rules: Final[Mapping[str, _Rules]] = _NO_RULES | {
             FUNCTIONS.name: _Rules(reads=self._code_of, then=lambda ref: fleet.definitions_changed([ref])),
             VERSIONS.name: _Rules(then=lambda key: fleet.releases_changed(key[0], gone=key[1])),
             ALIASES.name: _Rules(
@@ -210,11 +216,9 @@ class Control:
         baton held, or before anybody else has it."""
         catalog, now = self._catalog, self._clock.shown()
         self.definitions += 1
-        for each in RESOURCE_TYPES:
-            if each in (CAPACITIES, TAGS):
-                continue
+        for each in _STAMPED:
             shelf = catalog.shelf(each)
-            for key, resource in list(shelf.items()):
+            for key, resource in list(shelf.items()) if shelf else ():
                 if each is VERSIONS and resource.stamp.created == UNSTAMPED.created:
                     shelf.put(key, replace(resource, stamp=Stamp(resource.id, now, now)))
                 elif resource.stamp is UNSTAMPED:
@@ -408,7 +412,7 @@ class Control:
         other = self._catalog.http_trigger(trigger.function, trigger.qualifier) if trigger.kind == HTTP else None
         if other is not None and other.name != trigger.name:
             raise InvalidArgument(
-                f"qualifier '{trigger.qualifier}' has the HTTP trigger '{other.name}' already; there is one at most"
+                f"qualifier '{trigger.qualifier}' already has the HTTP trigger '{other.name}'; only one is allowed"
             )
 
     def routes_of(self, name: str) -> Sequence[Route] | None:

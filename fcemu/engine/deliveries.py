@@ -136,7 +136,7 @@ class Deliveries:
             request_id = self._intake.take_report(destination, body, invocation).id
         except FCError as refused:
             depth = invocation.accepted.depth
-            row = f" (destination {depth + 1} in a row: is there a loop?)" if depth else ""
+            row = f" (destination {depth + 1} in a row; check for a loop)" if depth else ""
             self._failed(str(destination), f"{refused}{row}", invocation, now)
             return
         self._journal.record(Delivered(now, invocation.id, str(destination), request_id, body), invocation)

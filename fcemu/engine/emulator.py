@@ -59,7 +59,7 @@ class NotIdle(TimeoutError):
 
 
 def _cannot_post(url: str, body: bytes, headers: Mapping[str, str]) -> str | None:
-    return f"{url}: nobody posts for this emulator"
+    return f"{url}: this emulator posts no reports"
 
 
 class Emulator:
@@ -364,7 +364,7 @@ class Emulator:
         """Run until nothing is due any more; ``NotIdle`` is the goal's error when work is left after ``at_most``."""
 
         def not_idle() -> NotIdle:
-            return NotIdle(f"there is still work after {at_most} of virtual time\n{explain(self._world, self._movers)}")
+            return NotIdle(f"work is left after {at_most} of virtual time\n{explain(self._world, self._movers)}")
 
         self.before_move(None)
         with self._baton:

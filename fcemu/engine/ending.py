@@ -177,7 +177,7 @@ class Ending:
             return
         where = ",".join(place(strand.line(), run.function.code) for strand in run.table.strands())
         text = (
-            f"{run.function.ref} waited{where} without a time-out, and nothing of it ran that could have ended that "
+            f"{run.function.ref} waited{where} without a timeout, and nothing in it ran that could have ended the "
             f"wait, so it timed out after {run.function.timeout.total_seconds():g} virtual seconds"
         )
         self.parking.record_warning(run, text, now)
@@ -321,7 +321,7 @@ class Ending:
             line = run.running().line()
             told.append(f"the handler of {run.function.ref} ran{f' at {line}' if line else ''}, and was ended")
             self._keep_lines(run)
-            verdict = Halted("who waited for it was interrupted")
+            verdict = Halted("the caller that waited for it was interrupted")
             run.tell(verdict)
             self._give_up(run, verdict, self._clock.now())
         return told
@@ -374,8 +374,8 @@ class Ending:
                 return f"it waits{where} for a lock that {holder.run.function.ref} holds, parked on another clock"
         if run.place.instance.held_up():
             return (
-                "a thread of it waits for something real, and so the clock stands still for another one that waits for "
-                "virtual time to pass"
+                "a thread of it waits for something real, and so the clock stands still for another thread that waits "
+                "for virtual time to pass"
             )
         if not all(strand.has_waited(now, patience / 2) for strand in awake):
             return None  # it computes

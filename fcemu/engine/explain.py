@@ -43,8 +43,9 @@ def explain(world: World, movers: Movers) -> Explanation:
         lines.append(str(movers.closing.refusal("the emulator was closed")))
     if clock.rate and (behind := movers.behind) >= _BEHIND_AT_LEAST:
         lines.append(
-            f"it is behind by {behind.total_seconds():.3f} s: more fell due than could be run by now, and the rate is "
-            "the most that is asked for"
+            f"it is behind by {behind.total_seconds():.3f} s: more work fell "
+            "due than the emulator could run by now, and "
+            "the rate is only an upper limit"
         )
     if in_flight:
         lines.append("in flight, so the clock waits for it:")
@@ -59,13 +60,13 @@ def explain(world: World, movers: Movers) -> Explanation:
         first = backlog.first
         assert first is not None
         waits = f"{_title(first.invocation)} and {len(backlog.waiting) - 1} more" if len(backlog.waiting) > 1 else ""
-        lines.append(f"no instance can be had for {waits or _title(first.invocation)}")
+        lines.append(f"no instance is available for {waits or _title(first.invocation)}")
     lines += [
-        f"somebody waits for a message of queue:{one.inbox.name} until {_at(one.end, clock)}" for one in movers.polls
+        f"a consumer waits for a message of queue:{one.inbox.name} until {_at(one.end, clock)}" for one in movers.polls
     ]
     fires = [(at, str(tick)) for at, tick in agenda.in_order(Rank.TIMER, _DUE_SHOWN)]
     if fires:
-        lines.append("timers, for which alone nobody waits until idle:")
+        lines.append("timers (they do not count as pending work):")
         lines += [f"  {_at(at, clock)}  {name}" for at, name in fires]
     lines += _what_next(coming, clock, movers, bool(in_flight), bool(waiting_for))
     return Explanation(in_flight, waiting_for, agenda.next_stop, "\n".join(lines))
@@ -79,7 +80,7 @@ def _what_next(
     lines = ["due next:"] + [f"  {_at(at, clock)}  {name}" for at, name in coming]
     if not clock.rate and not in_flight and not goals and movers.autojump is None:
         lines.append(
-            "nobody moves the clock: a paused clock stands still until advance(), run_until_idle(), result(), "
+            "nothing moves the clock: a paused clock stands still until advance(), run_until_idle(), result(), "
             "'fcemu clock advance' or POST /_fcemu/clock/advance moves it; autojump or a rate moves it by itself"
         )
     return lines
@@ -109,7 +110,7 @@ def _describe(run: Run) -> list[str]:
     lines = [f"{title} {_doing(run, run)}"]
     lines += [f"{title}, a thread that it started, {_doing(run, strand)}" for strand in run.table.strands()[1:]]
     if run.parked and not run.struck and run.table.endless:
-        lines[0] += f"; nothing of it runs that could end that, so it ends by its timeout ({run.deadline:%H:%M:%S.%f})"
+        lines[0] += f"; nothing in it runs that could end the wait, so its timeout ends it ({run.deadline:%H:%M:%S.%f})"
     return lines
 
 
@@ -117,14 +118,14 @@ def _doing(run: Run, strand: Strand) -> str:
     line = strand.line()
     where = f" at {line}" if line else ""
     if run.struck:
-        state = "was ended by the watchdog, its thread is still"
+        state = "was ended by the watchdog, but its thread is still"
     elif strand.waits_in is not None:
         lock = " for a lock" if strand.waits_in.lock is not None else ""
-        state = "is parked in a virtual sleep" if strand.waits_in.until else f"waits{lock} without a time-out"
+        state = "is parked in a virtual sleep" if strand.waits_in.until else f"waits{lock} without a timeout"
     elif strand is run and run.calls:
         state = f"waits for {', '.join(_title(call) for call in run.calls)}, which it called,"
     elif strand.left_out:
-        state = "waits for something real, without which the clock moves,"
+        state = "waits for something real, and the clock moves on without it,"
     else:
         state = "runs"
     return f"{state}{where}"

@@ -6,6 +6,7 @@ from typing import Any, Final, Literal, TypeVar, get_args
 from fcemu.core.names import FunctionRef
 from fcemu.core.outcome import INTERNAL_ERROR, NO_CAPACITY, Refusal, SystemFailed, Throttled
 from fcemu.core.values import value
+from fcemu.core.wording import either
 
 When = Literal["before", "sleeping", "after"]
 """When an instance dies: before its handler runs, as soon as it sleeps, or after it has run to its end."""
@@ -60,7 +61,7 @@ def fail(status: int) -> Trouble:
     """500 or 503. Raises ``ValueError``."""
     if isinstance(status, bool) or status not in FAILURES:
         hint = "; for 429 use throttle" if status == 429 else ""
-        raise ValueError(f"status: expected 500 or 503, found {status!r}{hint}")
+        raise ValueError(f"status: expected 500 or 503, got {status!r}{hint}")
     return Refuse(FAILURES[status])
 
 
@@ -69,20 +70,20 @@ def crash(when: str) -> Trouble:
     for known in WHEN:
         if when == known:
             return Crash(known)
-    raise ValueError(f"when: expected {', '.join(map(repr, WHEN))}, found {when!r}")
+    raise ValueError(f"when: expected {either(map(repr, WHEN))}, got {when!r}")
 
 
 def delay(by: timedelta) -> Trouble:
     """Raises ``ValueError`` unless ``by`` is above 0: a fault that does nothing would count as one that struck."""
     if by <= timedelta(0):
-        raise ValueError(f"by: expected a duration above 0, found {by.total_seconds():g} s")
+        raise ValueError(f"by: expected a duration above 0, got {by.total_seconds():g} s")
     return Delay(by)
 
 
 def deliver_twice(again: timedelta) -> Trouble:
     """Raises ``ValueError`` for a negative duration."""
     if again < timedelta(0):
-        raise ValueError(f"again: expected a duration of 0 or more, found {again.total_seconds():g} s")
+        raise ValueError(f"again: expected a duration of 0 or more, got {again.total_seconds():g} s")
     return DeliverTwice(again)
 
 
@@ -96,7 +97,7 @@ class Fault:
 
     def __init__(self, number: int, function: FunctionRef, trouble: Trouble, times: int) -> None:
         if isinstance(times, bool) or not isinstance(times, int) or times < 1:
-            raise ValueError(f"times: expected a whole number above 0, found {times!r}")
+            raise ValueError(f"times: expected a whole number above 0, got {times!r}")
         self.number: Final = number
         self.function: Final = function
         self.trouble: Final = trouble

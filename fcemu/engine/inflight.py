@@ -67,6 +67,7 @@ class Watchdog:
                 thread = threading.Thread(target=self._live, name="fcemu-watchdog", daemon=True)
                 Context().run(thread.start)
             elif self._pause is None or emulator.check_every < self._pause:
+                self._pause = emulator.check_every
                 self._changed.notify()  # else it looks soon enough: a suite makes an emulator for each test
 
     def forget(self, emulator: Watched) -> None:
@@ -89,11 +90,14 @@ class Watchdog:
                 self._tell(one, error)
 
     def _look(self) -> None:
-        looked = self._monotonic()
+        looked, called = self._monotonic(), False
         while True:
             with self._changed:
-                pause = self._pause = min((one.check_every for one in self._watched), default=None)
-                self._changed.wait(pause)
+                # The emulator that called may be gone already, as in a suite of short tests: it looks on all the same,
+                # so that the next one need not call, which would wake this thread for each test.
+                for_none = self._pause if called else None
+                pause = self._pause = min((one.check_every for one in self._watched), default=for_none)
+                called = self._changed.wait(pause)
                 watched = list(self._watched)
             now = self._monotonic()
             if pause is not None:
@@ -113,7 +117,7 @@ class Watchdog:
         try:
             one.fail(error)
         except BaseException:  # the other emulators still need their watchdog
-            _LOG.exception("the watchdog could not tell an emulator of %r", error)
+            _LOG.exception("the watchdog could not report %r to an emulator", error)
 
 
 WATCHDOG: Final = Watchdog()

@@ -213,8 +213,8 @@ class Intake:
         if caused > self._settings.caused_at_most:
             raise FCError(
                 "TooManyRequests",
-                f"the request {root} has caused {caused - 1} invocations already; a loop of functions that invoke "
-                "each other, or of destinations, is the usual reason",
+                f"the request {root} has caused {caused - 1} invocations already; the usual reason is a loop of "
+                "functions that invoke each other, or of destinations",
             )
         self.caused[root] = caused
 

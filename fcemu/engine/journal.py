@@ -129,7 +129,7 @@ class Journal(Sequence[Fact]):
             return recorded
         first, *others = self._read(_places(recorded.places))
         if first is FORGOTTEN:
-            raise LookupError(f"the invocation {recorded.id} is kept no more")
+            raise LookupError(f"the invocation {recorded.id} is no longer kept")
         invocation = Invocation(cast(Accepted, first))
         invocation.places = recorded.places
         for fact in others:
@@ -260,7 +260,7 @@ class Journal(Sequence[Fact]):
             try:
                 self._overflow_some(self._overflow)
             except StoreError as failed:
-                _LOG.warning("what ended long ago stays in memory: %s", failed.message)
+                _LOG.warning("invocations that ended long ago stay in memory: %s", failed.message)
             self._looks = max(self._ended, self._most) + _OVERFLOWS_EVERY
 
     def _overflow_some(self, make: Callable[[], Overflow]) -> None:

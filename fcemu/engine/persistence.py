@@ -4,13 +4,14 @@ import asyncio
 from collections.abc import Callable, Iterable
 from typing import Final
 
+from fcemu.collecting import no_collector
 from fcemu.core.invocation import State, Summary
 from fcemu.engine.deliveries import Deliveries
 from fcemu.engine.intake import Intake
 from fcemu.engine.movers import Movers
 from fcemu.engine.ports import Packages, Store
 from fcemu.engine.resuming import Resuming
-from fcemu.engine.saving import Kept, Saving, no_collector
+from fcemu.engine.saving import Kept, Saving
 from fcemu.engine.timers import Timers
 from fcemu.engine.world import World
 

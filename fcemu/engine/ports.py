@@ -74,11 +74,27 @@ class Messages(Protocol):
         """The ids of the messages that a consumer may still get."""
 
 
+class ShownTime(Protocol):
+    """The file that shows virtual time to child processes (``engine/dial.py``)."""
+
+    @property
+    def fd(self) -> int:
+        """Its file descriptor, which is not to be closed."""
+
+    @property
+    def path(self) -> str:
+        """Its name, where a child cannot inherit the descriptor; else empty."""
+
+    @property
+    def rate(self) -> float:
+        """Virtual seconds per real second; 0 while the clock is paused."""
+
+
 class AttemptClock(HandlerClock, Protocol):
     """The virtual clock of one attempt as its runtime sees it."""
 
-    def dial(self) -> int:
-        """The file descriptor of what shows this time to child processes (``engine/dial.py``); not to be closed."""
+    def dial(self) -> ShownTime:
+        """What shows this time to child processes."""
 
     def exited(self) -> Ran:
         """The outcome of a handler that ends its process now."""

@@ -139,7 +139,7 @@ class Progress:
 
     def _let_in(self, run: Run, stranger: Invocation) -> None:
         text = (
-            f"{stranger.accepted.function} was called by somebody without this attempt's credentials while "
+            f"{stranger.accepted.function} was called without this attempt's credentials while "
             f"{run.function.ref} ran, and waited {self._grace:g} real seconds for it; if the "
             "handler made that call, sign it with context.credentials (or the ALIBABA_CLOUD_ACCESS_KEY_* variables)"
         )

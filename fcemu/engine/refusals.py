@@ -27,7 +27,7 @@ class Refusals:
                 return  # what was accepted has facts of its own
             now = world.clock.shown()
             if self._count > TOLD:
-                text = f"{TOLD:,} refused requests are in the journal, and those that follow are not"
+                text = f"{TOLD:,} refused requests are in the journal; it does not record further ones"
                 world.journal.note(Refused(now, "", "", "", "", text))
             else:
                 world.journal.note(Refused(now, request_id, self._who(access_key_id), what, code, message))

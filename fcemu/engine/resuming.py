@@ -22,7 +22,7 @@ from fcemu.engine.intake import Intake
 from fcemu.engine.world import World
 
 ENDED: Final = "the emulator ended while it ran"
-CALLER_GONE: Final = "the emulator ended before it, and its caller is gone"
+CALLER_GONE: Final = "the emulator ended before the attempt, and its caller is gone"
 
 
 class Resuming:

@@ -16,6 +16,7 @@ from fcemu.core.outcome import FunctionError, Halted, Ran
 from fcemu.core.times import later
 from fcemu.engine import forks
 from fcemu.engine.clock import Clock
+from fcemu.engine.dial import Dial
 from fcemu.engine.inflight import WATCHDOG
 from fcemu.engine.instances import Place
 from fcemu.engine.lines import line_of
@@ -222,8 +223,8 @@ class Strand(table.Strand):
     def elapsed_ns(self) -> int:
         return self.run.parking.clock.elapsed_ns()
 
-    def dial(self) -> int:
-        return self.run.parking.clock.dial().fd
+    def dial(self) -> Dial:
+        return self.run.parking.clock.dial()
 
     def sleep(self, seconds: float) -> None:
         strand = self.here()

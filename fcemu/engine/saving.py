@@ -1,10 +1,8 @@
 """Saving: hands facts, definitions and the clock to a store, and takes them up again after a restart."""
 
-import gc
 import hashlib
 import operator
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any, Final, Protocol
 
@@ -59,7 +57,7 @@ def read_kept(store: Store, packages: Packages | None) -> Kept | None:
         if not isinstance(place, dict):
             return str(place)
         if packages is None:
-            raise StoreError("what was kept has uploaded code, and this emulator takes none")
+            raise StoreError("the kept data has uploaded code, but this emulator takes none")
         return packages.unpack(store.code(place["sha256"])).directory
 
     def read(name: str, how: Callable[[Any], Any]) -> Any:
@@ -233,15 +231,3 @@ def caught_up(kept: Kept, store: Store, rate: float) -> datetime:
         return later(kept.now, timedelta(seconds=max(0.0, store.down) * rate))
     except OverflowError:
         return later(kept.now, timedelta.max)
-
-
-@contextmanager
-def no_collector() -> Iterator[None]:
-    """Hundreds of thousands of facts are made, and none is garbage."""
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()

@@ -8,6 +8,8 @@ class _Base:
     """The directory of this process to which shown paths are relative; ``None``: they are shown as absolute paths."""
 
     directory: str | None = None
+    asked: str | os.PathLike[str] | None = None
+    """The same as the caller named it, links included."""
 
 
 _BASE: Final = _Base()
@@ -15,7 +17,9 @@ _BASE: Final = _Base()
 
 def relative_to(directory: str | os.PathLike[str] | None) -> None:
     """Show files below ``directory`` relative to it from now on: pytest's rootdir, or where ``serve`` was started."""
-    _BASE.directory = None if directory is None else os.path.realpath(directory)
+    if directory != _BASE.asked:  # the plugin of pytest says it at each step of each test
+        _BASE.asked = directory
+        _BASE.directory = None if directory is None else os.path.realpath(directory)
 
 
 def shown(file: str) -> str:

@@ -49,7 +49,7 @@ class Triggers:
                 raise InvalidArgument(f"trigger '{name}' of function '{ref}' is of type 'http'; send it a request")
             if payload is not None:
                 if said:
-                    raise ValueError(f"expected fields or a payload, found both: {', '.join(said)}")
+                    raise ValueError(f"expected fields or a payload, got both: {', '.join(said)}")
                 return self._accept(trigger, payload, source=_source(trigger), cause=None)
             event = self._timer_event(trigger, said) if trigger.kind == TIMER else self._event(trigger, said or {})
             return self._accept(trigger, event, source=_source(trigger), cause=None)
@@ -69,13 +69,13 @@ class Triggers:
 
     def _timer_event(self, trigger: Trigger, said: Mapping[str, Any] | None) -> bytes:
         if said:
-            raise ValueError(f"a timer's event has no fields, found: {', '.join(said)}")
+            raise ValueError(f"a timer's event has no fields, got: {', '.join(said)}")
         return timer_event(trigger, read_timer(trigger.config).payload, self._clock.shown())
 
     def _event(self, trigger: Trigger, given: Mapping[str, Any]) -> bytes:
         where = f"trigger {trigger.function}/{trigger.name}"
         if trigger.kind not in KINDS:
-            raise ValueError(f"{where} is of type {trigger.kind}, whose events fcemu cannot write; give a payload")
+            raise ValueError(f"{where} is of type {trigger.kind}, whose events fcemu cannot make; give a payload")
         occasion = self._occasion(trigger, self._clock.shown(), self._chance.message_id())
         said = complete(trigger.kind, given, occasion)
         why = refused(trigger.kind, said, occasion)

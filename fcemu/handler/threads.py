@@ -5,6 +5,8 @@ from __future__ import annotations
 import threading
 from typing import Any
 
+from fcemu.handler.system import PROC
+
 _POOLS = ("concurrent.futures.thread", "multiprocessing.pool")
 
 
@@ -23,8 +25,10 @@ def is_of_pool(thread: Any) -> bool:
 
 def computed_ns(native_id: int) -> int | None:
     """Nanoseconds that a thread of this process has computed; ``None`` where the system does not tell."""
+    if not PROC:
+        return None
     try:
-        with open(f"/proc/self/task/{native_id}/schedstat") as file:
+        with open(f"/proc/self/task/{native_id}/schedstat", encoding="ascii") as file:
             return int(file.read().split()[0])
     except (OSError, ValueError, IndexError):
         return None

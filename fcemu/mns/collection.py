@@ -43,7 +43,9 @@ class Collection(Generic[R]):
         to have the same, else an error says so."""
         word = self.kind.WORD
         if not is_name(name):
-            text = f"{name!r} cannot name a {word}; write letters, digits and hyphens, a letter first"
+            text = (
+                f"{name!r} is not a valid {word} name; a name has letters, digits and hyphens, and begins with a letter"
+            )
             raise MNSError(self.kind.NAME_INVALID, text)
         with self._baton:
             wanted = self.kind.FACT(self._mail.now(), "", self.kind.address_of(name), **given)

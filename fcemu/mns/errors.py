@@ -54,4 +54,4 @@ def invalid(message: str) -> MNSError:
 def check_between(name: str, value: int, least: int, most: int) -> None:
     """Raises ``MNSError`` for a number out of its range."""
     if not least <= value <= most:
-        raise invalid(f"{name}: expected a whole number between {least} and {most}, found {value!r}")
+        raise invalid(f"{name}: expected a whole number from {least} to {most}, got {value!r}")

@@ -203,13 +203,13 @@ class Queue(Resource[QueueSet]):
         priority, _, rest = handle.partition("-")
         message_id, _, number = rest.rpartition("-")
         if not (priority.isdecimal() and number.isdecimal() and self._ever_had(message_id)):
-            raise MNSError("ReceiptHandleError", f"{handle!r} is no receipt handle of the queue {self.name!r}")
+            raise MNSError("ReceiptHandleError", f"{handle!r} is not a receipt handle of the queue {self.name!r}")
         message = self._messages.get(message_id)
         if message is None or message.handle != handle or message.visible <= now or self._expired(message, now):
             raise MNSError(
                 "MessageNotExist",
-                f"the receipt handle {handle!r} is not valid any more: the message was deleted, received again, or its "
-                "visibility time-out is over",
+                f"the receipt handle {handle!r} is no longer valid: the message was deleted, received again, or its "
+                "visibility timeout is over",
             )
         return message
 

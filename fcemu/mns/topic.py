@@ -8,6 +8,7 @@ from typing import ClassVar, Final
 from fcemu.core.names import Account
 from fcemu.core.times import later, milliseconds
 from fcemu.core.values import dataclass
+from fcemu.core.wording import either
 from fcemu.mns.errors import invalid
 from fcemu.mns.facts import Arrival, Arrived, TopicSet, tag_of
 from fcemu.mns.resource import Resource
@@ -41,12 +42,12 @@ class Subscription:
     def check(self) -> None:
         """Raises ``MNSError`` for what MNS does not take."""
         if len(self.filter_tag) > LONGEST_TAG:
-            raise invalid(f"FilterTag: expected at most {LONGEST_TAG} characters, found {self.filter_tag!r}")
+            raise invalid(f"FilterTag: expected at most {LONGEST_TAG} characters, got {self.filter_tag!r}")
         if self.strategy not in STRATEGIES:
-            raise invalid(f"NotifyStrategy: expected {' or '.join(STRATEGIES)}, found {self.strategy!r}")
+            raise invalid(f"NotifyStrategy: expected {either(STRATEGIES)}, got {self.strategy!r}")
         if self.content_format not in CONTENT_FORMATS:
-            formats = " or ".join(CONTENT_FORMATS)
-            raise invalid(f"NotifyContentFormat: expected {formats}, found {self.content_format!r}")
+            formats = either(CONTENT_FORMATS)
+            raise invalid(f"NotifyContentFormat: expected {formats}, got {self.content_format!r}")
 
 
 class Topic(Resource[TopicSet]):

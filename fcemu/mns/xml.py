@@ -7,6 +7,7 @@ from typing import Final
 from xml.parsers import expat
 
 from fcemu.core.values import dataclass
+from fcemu.core.wording import either
 from fcemu.mns.errors import MNSError
 
 XMLNS: Final = "http://mns.aliyuncs.com/doc/v1/"
@@ -46,7 +47,7 @@ def read_xml(data: bytes, *roots: str) -> Element:
         raise MNSError("MalformedXML", str(wrong)) from None
     assert reader.root is not None
     if reader.root.name not in roots:
-        raise MNSError("MalformedXML", f"found the element {reader.root.name}; expected {' or '.join(roots)}")
+        raise MNSError("MalformedXML", f"expected the element {either(roots)}, got {reader.root.name}")
     return reader.root
 
 

@@ -18,6 +18,7 @@ from fcemu.core.names import FUNCTION, FunctionRef
 from fcemu.core.option_kinds import Number, Whole
 from fcemu.core.options import OPTIONS
 from fcemu.core.times import parse_duration, parse_instant
+from fcemu.core.wording import either
 from fcemu.own_api.problems import Problem, about, unknown
 
 Schema = dict[str, Any]
@@ -50,7 +51,7 @@ def decode(hint: Any, given: Any) -> Any:
 def read_record(record: Any, given: Mapping[str, Any], what: str = "field", *, one: bool = False) -> Any:
     """A record from its members, each of which is called a ``what``, and no others; with ``one`` exactly one of them.
 
-    Raises ``Problem`` that names the member, what was found and what was expected.
+    Raises ``Problem`` that names the member, what was expected and what was given.
     """
     members = members_of(record)
     values = {}
@@ -62,8 +63,8 @@ def read_record(record: Any, given: Mapping[str, Any], what: str = "field", *, o
         if member.required and name not in values:
             raise Problem("invalid-body", member.kind.missing or f"the field {name!r} is missing")
     if one and len(values) != 1:
-        names = ", ".join(values) or "none of them"
-        raise Problem("invalid-body", f"found {names}; expected exactly one of the fields {', '.join(members)}")
+        names = ", ".join(values) or "none"
+        raise Problem("invalid-body", f"expected exactly one of the fields {', '.join(members)}, got {names}")
     return record(**values)
 
 
@@ -72,7 +73,7 @@ def read_member(name: str, value: Any, kind: Kind, what: str) -> Any:
     try:
         return kind.read(value)
     except ValueError as wrong:
-        raise about(what, name, "invalid", f"{what} {name!r}: found {found(value)}, expected {wrong}") from None
+        raise about(what, name, "invalid", f"{what} {name!r}: expected {wrong}, got {found(value)}") from None
 
 
 def encode(value: Any) -> Any:
@@ -241,10 +242,10 @@ _WRITERS: Final = _Writers(
 )
 
 
-# What was found, in error texts.
+# What was given, in error texts.
 
 _NUMBER, _OBJECT = "a number", "an object"
-_WORDS: Final = {str: "text", bool: "a truth value", int: _NUMBER, float: _NUMBER, list: "a list", dict: _OBJECT}
+_WORDS: Final = {str: "a string", bool: "a boolean", int: _NUMBER, float: _NUMBER, list: "a list", dict: _OBJECT}
 
 
 def found(value: Any) -> str:
@@ -294,7 +295,7 @@ def _number(value: Any) -> float:
 
 def _not_negative(value: Any) -> float:
     if _number(value) < 0:
-        raise ValueError("0 or more")
+        raise ValueError("a number of 0 or more")
     return float(value)
 
 
@@ -307,7 +308,7 @@ def _payload(value: Any) -> bytes:
 def _schema_of_bytes(schemas: dict[str, Schema]) -> Schema:
     schemas["Base64"] = {
         "type": "object",
-        "description": "Bytes that are not UTF-8.",
+        "description": "This holds bytes that are not UTF-8.",
         "properties": {"base64": {"type": "string", "contentEncoding": "base64"}},
         "required": ["base64"],
     }
@@ -328,7 +329,7 @@ def _not_negative_seconds(value: Any) -> timedelta:
 
 def _count(value: Any) -> int:
     if not (isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 19):
-        raise ValueError("a whole number, 0 or more")
+        raise ValueError("a whole number of 0 or more")
     return int(value)
 
 
@@ -364,26 +365,28 @@ def words(allowed: Callable[[], Iterable[str]]) -> Kind:
     def read(value: Any) -> str:
         known = {word.lower(): word for word in allowed()}
         if not isinstance(value, str) or value.lower() not in known:
-            raise ValueError(" or ".join(known.values()))
+            raise ValueError(either(known.values()))
         return known[value.lower()]
 
     return Kind(read, lambda _: {"type": "string", "enum": [str(word) for word in allowed()]})
 
 
-TEXT: Final = _kind(_of(str, "text"), type="string")
-SECONDS: Final = _kind(_seconds, type="number", description="Virtual seconds.")
+TEXT: Final = _kind(_of(str, "a string"), type="string")
+SECONDS: Final = _kind(_seconds, type="number", description="A number of virtual seconds.")
 NOT_NEGATIVE: Final = _kind(_not_negative, type="number", minimum=0)
-SECONDS_FROM_0: Final = _kind(_not_negative_seconds, type="number", minimum=0, description="Virtual seconds.")
+SECONDS_FROM_0: Final = _kind(
+    _not_negative_seconds, type="number", minimum=0, description="A number of virtual seconds."
+)
 DURATION: Final = _kind(
     _expecting('a duration like "1h30m", or a number of seconds', parse_duration),
     type=["string", "number"],
-    description="Seconds, or text like `1h30m`.",
+    description="A number of seconds, or a string like `1h30m`.",
 )
 INSTANT: Final = _kind(_of(str, INSTANT_EXPECTED), type="string", description=f"This is {INSTANT_EXPECTED}.")
 """An instant as it is written; what it means depends on the clock."""
 PAYLOAD: Final = _kind(
-    _expecting('text, {"base64": …} with bytes, or any other JSON value', _payload),
-    description='Text as it is, {"base64": …}, or any other JSON value, which is written compactly.',
+    _expecting('a string, {"base64": …} with bytes, or any other JSON value', _payload),
+    description='A string is taken as it is, {"base64": …} holds bytes, and any other JSON value is written compactly.',
 )
 """What a handler is given, written by people."""
 COUNT: Final = _kind(_count, type="integer", minimum=0, maximum=10**18 - 1)
@@ -400,7 +403,7 @@ _KINDS: Final[dict[Any, Kind]] = {
     float: _kind(_number, type="number"),
     bool: _kind(_of(bool, "true or false"), type="boolean"),
     datetime: _kind(_expecting("an instant", datetime.fromisoformat), type="string", format="date-time"),
-    bytes: Kind(_expecting('text, or {"base64": …}', read_bytes), _schema_of_bytes),
+    bytes: Kind(_expecting('a string, or {"base64": …}', read_bytes), _schema_of_bytes),
     dict[str, Any]: _kind(_of(dict, "an object"), type="object", additionalProperties=True),
     Any: _kind(lambda value: value),
 }

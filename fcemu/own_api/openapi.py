@@ -24,7 +24,9 @@ def document(version: str) -> dict[str, Any]:
         "info": {
             "title": "fcemu",
             "version": version,
-            "summary": "The own API of fcemu, a local emulator of Alibaba Cloud Function Compute on a virtual clock.",
+            "summary": (
+                "This is the own API of fcemu, a local emulator of Alibaba Cloud Function Compute on a virtual clock."
+            ),
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
         "servers": [{"url": "/"}],
@@ -36,7 +38,7 @@ def document(version: str) -> dict[str, Any]:
                 "token": {
                     "type": "http",
                     "scheme": "bearer",
-                    "description": "What an emulator wants that is open to other machines.",
+                    "description": "An emulator that is open to other machines requires this token.",
                 }
             },
         },
@@ -90,7 +92,7 @@ def _body(route: Route[Any], schemas: dict[str, Schema]) -> dict[str, Any]:
 
 def _answer(route: Route[Any], schemas: dict[str, Schema]) -> dict[str, Any]:
     if route.answers is NoneType:
-        return {"204": {"description": "It is done."}}
+        return {"204": {"description": "The request was carried out."}}
     schema = {} if route.answers is bytes else kind_of(route.answers).schema(schemas)
     if route.content == (JSON,):
         return {"200": {"description": "The answer.", "content": {JSON: {"schema": schema}}}}

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 PROBLEM_JSON: Final = "application/problem+json"
-_WRONG: Final = 400, "the request is wrong; `detail` says what was found and what was expected"
+_WRONG: Final = 400, "the request is wrong; `detail` says what was expected and what was given"
 PROBLEMS: Final[Mapping[str, tuple[int, str]]] = {
     "invalid-json": _WRONG,
     "invalid-body": _WRONG,
@@ -14,22 +14,25 @@ PROBLEMS: Final[Mapping[str, tuple[int, str]]] = {
     "invalid-parameter": _WRONG,
     "invalid-definition": (
         400,
-        "the definition cannot be used; `problems` has all that is wrong: `path`, `message`, `hints`",
+        "the definition cannot be used; `problems` lists all problems, each with `path`, `message` and `hints`",
     ),
     "invalid-request": (400, "the request is not valid HTTP, or FC's own rules refuse it"),
     "access-denied": (403, "the request carries no token, or comes [from a web page](#who-may-ask)"),
-    "not-found": (404, "no such path, invocation, queue, topic, event bus, function, stub or fault"),
+    "not-found": (404, "there is no such path, invocation, queue, topic, event bus, function, stub or fault"),
     "method-not-allowed": (405, "the path has other methods"),
     "backwards": (409, "the clock does not move backwards"),
     "not-idle": (409, "work was left after `at_most_seconds` of virtual time"),
     "clock-stuck": (409, "a handler made no progress in real time"),
     "cannot-stop": (409, "the invocation has ended, or is synchronous"),
-    "not-retold": (409, "no test can let happen again what happened to the invocation; `detail` says why"),
-    "closed": (409, "the emulator was reset or stopped meanwhile"),
-    "too-large": (413, "a body over 1 MiB"),
+    "not-retold": (409, "no test can make the same happen again; `detail` says why"),
+    "closed": (409, "the emulator was reset or stopped in the meantime"),
+    "too-large": (413, "the body is larger than 1 MiB"),
     "internal-error": (500, "the emulator failed; its log says how"),
-    "not-supported-yet": (501, "a later version brings it"),
-    "unavailable": (503, "there is no emulator behind the server; 500 where what happened cannot be kept"),
+    "not-supported-yet": (501, "a later version will support it"),
+    "unavailable": (
+        503,
+        "there is no emulator behind the server; the status is 500 where the emulator cannot keep what happened",
+    ),
 }
 """The status of each type of problem, and when it is answered."""
 

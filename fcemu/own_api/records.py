@@ -29,15 +29,15 @@ from fcemu.own_api.problems import Problem
 
 
 class Health(NamedTuple):
-    """The server is there."""
+    """The server is running."""
 
     status: str
     version: str
 
 
 class Clock(NamedTuple):
-    """The clock at one moment. ``in_flight``: how many attempts and deliveries it waits for. ``behind``: by how many
-    virtual seconds a flowing clock shows less than its rate asks for, because more falls due than can be run."""
+    """The clock at one moment. ``in_flight`` counts the attempts and deliveries that it waits for. ``behind`` is
+    the number of virtual seconds by which a flowing clock lags, because more work falls due than can be run."""
 
     now: datetime
     started: datetime
@@ -49,14 +49,14 @@ class Clock(NamedTuple):
 
 
 class ClockChange(NamedTuple):
-    """How the clock shall run; ``rate`` 0 pauses it."""
+    """A change of how the clock runs; ``rate`` 0 pauses it."""
 
     rate: Annotated[float, within("rate")] | None = None
     autojump: bool | None = None
 
 
 class Advance(NamedTuple):
-    """How far the clock shall move, said in one of three ways."""
+    """The distance by which the clock moves, given in one of three ways."""
 
     seconds: Annotated[timedelta, SECONDS] | None = None
     by: Annotated[timedelta, DURATION] | None = None
@@ -64,17 +64,17 @@ class Advance(NamedTuple):
 
 
 class IdleBound(NamedTuple):
-    """After how much virtual time there must be no work left."""
+    """The virtual time after which no work may be left."""
 
     at_most_seconds: Annotated[timedelta, SECONDS_FROM_0] | None = None
 
 
 class Nothing(NamedTuple):
-    """No fields."""
+    """An object without fields."""
 
 
 class Move(NamedTuple):
-    """What a move of the clock did: ``facts`` new ones, behind position ``after`` of the journal."""
+    """The result of a move of the clock: it recorded ``facts`` new facts after position ``after`` of the journal."""
 
     now: datetime
     after: int
@@ -82,7 +82,7 @@ class Move(NamedTuple):
 
 
 class Explanation(NamedTuple):
-    """Why time is not moving; ``text`` says it all."""
+    """The reason why time is not moving; ``text`` tells all of it."""
 
     text: str
     in_flight: list[str]
@@ -91,7 +91,7 @@ class Explanation(NamedTuple):
 
 
 class NewStart(NamedTuple):
-    """What shall be different after a reset."""
+    """The changes that a reset makes to the start."""
 
     seed: Annotated[int, within("seed")] | None = None
     start: Annotated[str, INSTANT] | None = None
@@ -101,10 +101,11 @@ class NewStart(NamedTuple):
 
 
 class StateAfter(NamedTuple):
-    """What is true after one fact. ``status`` and ``phase``: of the invocation that the fact is about; ``until``: when
-    that phase ends, as far as it is known, or when the message of the fact becomes visible. ``place``: of that message.
-    ``failure``: whether the fact tells of one. ``who`` and ``line``: the fact as the timeline has it. ``deviation``:
-    whether the fact is an answer of chance other than the calm one, or a fault that a test asked for."""
+    """The state after one fact. ``status`` and ``phase`` describe the invocation that the fact concerns; ``until`` is
+    the end of that phase, if it is known, or the time at which the message of the fact becomes visible. ``place`` is
+    where that message is. ``failure`` says whether the fact reports a failure. ``who`` and ``line`` are the fact as the
+    timeline shows it. ``deviation`` says whether the fact is an answer of chance other than the calm one, or a fault
+    that a test asked for."""
 
     failure: bool
     who: str
@@ -117,8 +118,8 @@ class StateAfter(NamedTuple):
 
 
 class Fact(NamedTuple):
-    """One fact of the journal; ``data`` holds what belongs to its ``kind``, as JSON. ``state`` is there in server-sent
-    events: what is true after the fact."""
+    """One fact of the journal; ``data`` holds the details of its ``kind``, as JSON. Server-sent events also have
+    ``state``, the state after the fact."""
 
     n: int
     at: datetime
@@ -138,7 +139,7 @@ def _states() -> Iterable[str]:
 
 class Attempt(NamedTuple):
     """One run of the handler, or one refusal to run it. ``traceback`` and ``location`` (``handlers.py:12``) tell where
-    it failed, with the real paths of the server's machine; ``null`` where no line is known."""
+    it failed, with the real paths of the server's machine; they are ``null`` where no line is known."""
 
     number: int
     started: datetime
@@ -152,7 +153,7 @@ class Attempt(NamedTuple):
 
 
 class Event(NamedTuple):
-    """A state that an invocation entered; ``detail`` is JSON text, or ``""``."""
+    """A state that an invocation entered; ``detail`` is a string of JSON, or ``""``."""
 
     status: str
     at: datetime
@@ -160,7 +161,7 @@ class Event(NamedTuple):
 
 
 class Delivery(NamedTuple):
-    """One report to a destination; ``reason`` is there when it failed, else ``message_id`` and ``body``."""
+    """One report to a destination; it has a ``reason`` if it failed, and otherwise ``message_id`` and ``body``."""
 
     at: datetime
     destination: str
@@ -170,7 +171,7 @@ class Delivery(NamedTuple):
 
 
 class Reply(NamedTuple):
-    """What a synchronous caller got, or would have got, from the last attempt."""
+    """The reply that a synchronous caller got, or would have got, from the last attempt."""
 
     status_code: int
     error: str | None
@@ -178,8 +179,8 @@ class Reply(NamedTuple):
 
 
 class Invocation(NamedTuple):
-    """All that is known of one invocation. ``due`` is when the next attempt may start; ``ended`` and ``reply`` are null
-    before the end; ``caused_by`` is the outside request that led to it, if it is not its own."""
+    """All that is known of one invocation. ``due`` is the time at which the next attempt may start; ``ended`` and
+    ``reply`` are null before the end; ``caused_by`` is the outside request that led to it, if that is another one."""
 
     request_id: str
     task_id: str | None
@@ -201,7 +202,7 @@ class Invocation(NamedTuple):
 
 
 class WhichFacts(NamedTuple):
-    """Which facts, and whether also those to come."""
+    """A selection of facts; with ``follow``, also of those to come."""
 
     after: Annotated[int, COUNT] | None = None
     function: Annotated[FunctionRef, FUNCTION_NAME] | None = None
@@ -209,13 +210,13 @@ class WhichFacts(NamedTuple):
 
 
 class TimelineForm(NamedTuple):
-    """In which form the timeline is wanted."""
+    """The form of the timeline."""
 
     format: Literal["text", "chrome", "otlp"] | None = None
 
 
 class WhichInvocations(NamedTuple):
-    """Which invocations; ``after`` is a request id, ``status`` may be written in any letter case."""
+    """A selection of invocations; ``after`` is a request id, and ``status`` may be written in any letter case."""
 
     function: Annotated[FunctionRef, FUNCTION_NAME] | None = None
     status: Annotated[str, words(_states)] | None = None
@@ -225,9 +226,9 @@ class WhichInvocations(NamedTuple):
 
 
 class Rerun(NamedTuple):
-    """What shall be different when the event of an invocation runs again; what is not given is as it was, but for the
-    delay, which is then 0, and the task id. ``payload``: text as it is, ``{"base64": …}``, or any other JSON value,
-    which is written compactly."""
+    """The changes with which the event of an invocation runs again. Anything not given stays as it was, except that the
+    delay is then 0 and the task id is new. ``payload`` is a string that is taken as it is, ``{"base64": …}``, or any
+    other JSON value, which is written compactly."""
 
     payload: Annotated[bytes, PAYLOAD] | None = None
     delay_seconds: Annotated[timedelta, SECONDS_FROM_0] | None = None
@@ -244,7 +245,7 @@ class Accepted(NamedTuple):
 
 
 class Account(NamedTuple):
-    """Whose the functions are, and the first of the access keys that are good."""
+    """The account that owns the functions, and the first of the valid access keys."""
 
     account_id: str
     region: str
@@ -253,8 +254,8 @@ class Account(NamedTuple):
 
 
 class EventField(NamedTuple):
-    """What can be said of an event that a trigger is fired with. ``kind`` says what is expected, ``default`` what it is
-    where nothing is said; where it is ``required``, it must be said."""
+    """A field of the event with which a trigger is fired. ``kind`` describes its values, and ``default`` is used
+    if no value is given; a ``required`` field needs a value."""
 
     name: str
     kind: str
@@ -264,8 +265,8 @@ class EventField(NamedTuple):
 
 
 class Trigger(NamedTuple):
-    """A trigger. ``url`` is the address of an HTTP trigger, ``next`` when a timer fires next; ``fields`` is what can be
-    said of its event: nothing of a timer's, and nothing where the event's form is not known, so that it is fired with a
+    """A trigger. ``url`` is the address of an HTTP trigger, and ``next`` the next firing of a timer. ``fields`` are the
+    fields of its event: a timer has none, and neither has an event whose form is not known, so that it is fired with a
     payload."""
 
     name: str
@@ -279,7 +280,7 @@ class Trigger(NamedTuple):
 
 class Function(NamedTuple):
     """A function as it is defined now, with its asynchronous settings. ``timeout`` is in seconds; ``generation`` is
-    that of FC, ``2.0`` or ``3.0``; ``stubbed``: whether a stub runs in place of its code."""
+    that of FC, ``2.0`` or ``3.0``; ``stubbed`` says whether a stub runs in place of its code."""
 
     name: str
     generation: str
@@ -295,7 +296,8 @@ class Function(NamedTuple):
 
 
 class Timer(NamedTuple):
-    """A time trigger. ``upcoming`` are its next firings, none where it is not ``enabled``; ``next`` is the first."""
+    """A time trigger. ``upcoming`` lists its next firings and is empty unless it is ``enabled``; ``next`` is the first
+    of them."""
 
     function: str
     trigger: str
@@ -308,7 +310,7 @@ class Timer(NamedTuple):
 
 
 class Queue(NamedTuple):
-    """A queue. ``arrived``: how many messages were ever put there since it was last cleared; of those that are still
+    """A queue. ``arrived`` counts the messages that were put there since it was last cleared; of those that are still
     in it, some are ``visible``, some ``in_flight`` at a consumer, and some ``delayed``."""
 
     name: str
@@ -319,7 +321,7 @@ class Queue(NamedTuple):
 
 
 class Subscription(NamedTuple):
-    """A queue that gets what is published to a topic, where the message has the ``filter_tag``, if there is one."""
+    """A queue that gets the messages of a topic; if there is a ``filter_tag``, only those with this tag."""
 
     name: str
     queue: str
@@ -327,8 +329,8 @@ class Subscription(NamedTuple):
 
 
 class Topic(NamedTuple):
-    """A topic. ``arrived``: how many messages were ever published since it was last cleared; ``triggers``: those that
-    hear of it, as ``function/trigger``."""
+    """A topic. ``arrived`` counts the messages that were published since it was last cleared; ``triggers`` lists those
+    that fire on it, as ``function/trigger``."""
 
     name: str
     arrived: int
@@ -340,8 +342,8 @@ class Topic(NamedTuple):
 
 
 class Message(NamedTuple):
-    """What was delivered to a queue, topic or bus. ``request_id`` is the invocation that it reports, null for one that
-    a client sent. ``visible`` and ``dequeue_count`` are known of what waits in a queue."""
+    """A message that was delivered to a queue, topic or bus. ``request_id`` is the invocation that it reports, and null
+    if a client sent it. A message that waits in a queue has ``visible`` and ``dequeue_count``."""
 
     message_id: str
     at: datetime
@@ -352,16 +354,16 @@ class Message(NamedTuple):
 
 
 class WhichMessages(NamedTuple):
-    """With ``waiting``, only what no consumer has deleted yet."""
+    """A selection of messages; with ``waiting``, only those that no consumer has deleted yet."""
 
     waiting: Annotated[bool, FLAG] | None = None
 
 
-_BODY: Final = kind_of(bytes)._replace(missing='expected the field body: the message as text, or {"base64": …}')
+_BODY: Final = kind_of(bytes)._replace(missing='expected the field body: the message as a string, or {"base64": …}')
 
 
 class NewMessage(NamedTuple):
-    """A message for a queue; without ``delay_seconds``, the queue's own delay counts."""
+    """A message for a queue; without ``delay_seconds``, the queue's own delay applies."""
 
     body: Annotated[bytes, _BODY]
     delay_seconds: int | None = None
@@ -376,7 +378,7 @@ class Publication(NamedTuple):
 
 
 class Fired(NamedTuple):
-    """What firing a trigger did: an invocation, or none, and then the ``reason``."""
+    """The result of firing a trigger: an invocation, or the ``reason`` why there is none."""
 
     request_id: str | None
     reason: str | None
@@ -389,7 +391,7 @@ When = Literal["before", "sleeping", "after"]
 
 
 class Fault(NamedTuple):
-    """Trouble for the next ``times`` attempts of a function, of which it has ``struck`` some."""
+    """A fault of the next ``times`` attempts of a function; ``struck`` counts how often it has occurred."""
 
     n: int
     fault: FaultName
@@ -403,8 +405,8 @@ class Fault(NamedTuple):
 
 
 class NewFault(NamedTuple):
-    """Trouble that is asked for: ``status`` belongs to ``fail``, ``when`` to ``crash``, ``by`` to ``delay``, ``again``
-    to ``deliver_twice``."""
+    """A new fault: ``status`` belongs to ``fail``, ``when`` to ``crash``, ``by`` to ``delay``, and ``again`` to
+    ``deliver_twice``."""
 
     fault: FaultName
     function: Annotated[FunctionRef, FUNCTION_NAME]
@@ -443,12 +445,12 @@ def _read_raised(value: Any) -> Raised:
     except Problem:
         raised = None
     if raised is None or not raised.errorType or "\0" in raised.errorType:
-        raise ValueError('{"errorType": text, "errorMessage": text}')
+        raise ValueError('{"errorType": STRING, "errorMessage": STRING}')
     return raised
 
 
 class Step(NamedTuple):
-    """What one attempt comes to: it returns, raises, or is refused with a ``status`` of 429, 500 or 503."""
+    """A step of a stub: an attempt returns, raises, or is refused with a ``status`` of 429, 500 or 503."""
 
     returns: Any = None
     raises: Annotated[Raised, Kind(_read_raised, kind_of(Raised).schema)] | None = None
@@ -465,7 +467,7 @@ def _read_steps(value: Any) -> list[Step]:
 
 def _read_step(number: int, value: Any) -> Step:
     if not isinstance(value, dict):
-        raise Problem("invalid-field", f"step {number}: found {found(value)}, expected an object")
+        raise Problem("invalid-field", f"step {number}: expected an object, got {found(value)}")
     try:
         step: Step = read_record(Step, value)
     except Problem as wrong:
@@ -477,7 +479,7 @@ _STEPS: Final = Kind(_read_steps, lambda schemas: kind_of(list[Step]).schema(sch
 
 
 class Stub(NamedTuple):
-    """What takes the place of a function's code: a step for each attempt, of which the last repeats."""
+    """The steps that replace the code of a function, one for each attempt; the last one repeats."""
 
     steps: Annotated[list[Step], _STEPS]
 
@@ -492,7 +494,7 @@ class WhichCode(NamedTuple):
 
 
 class DefinitionProblem(NamedTuple):
-    """One thing that is wrong in a definition."""
+    """A problem of a definition."""
 
     path: str
     message: str
@@ -500,8 +502,8 @@ class DefinitionProblem(NamedTuple):
 
 
 class ProblemDocument(NamedTuple):
-    """What is answered instead of what was asked, in the form of RFC 9457. ``field`` or ``parameter`` is the one that
-    is wrong; ``explain`` says why time does not move; ``problems`` is all that is wrong in a definition."""
+    """A refusal in the form of RFC 9457. ``field`` or ``parameter`` names the wrong one; ``explain`` says why time does
+    not move; ``problems`` lists all problems of a definition."""
 
     type: str
     title: str

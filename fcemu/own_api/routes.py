@@ -61,9 +61,9 @@ class Route(NamedTuple, Generic[T]):
 ROUTES: Final[list[Route[Any]]] = []
 """All of them, in the order of the reference page."""
 PATH_PARAMETERS: Final[Mapping[str, str]] = {
-    "id": "The request id of an invocation, or at least its first 8 characters, where no other one begins like it.",
+    "id": "The request id of an invocation, or at least its first 8 characters, where no other id begins with them.",
     "name": "The name of a queue, topic or event bus; a topic of RocketMQ is `INSTANCE/TOPIC`, percent-encoded.",
-    "function": "`name`, or `service/name` percent-encoded.",
+    "function": "The name of a function: `name`, or `service/name` percent-encoded.",
     "trigger": "The name of a trigger of the function.",
     "layer": "The name of a layer.",
     "version": "The number of a version.",
@@ -95,19 +95,21 @@ def _row(
 
 # The server.
 
-SHOW_HEALTH: Final = _row("show_health", "GET /health", records.Health, "whether the server is there", tokenless=True)
+SHOW_HEALTH: Final = _row(
+    "show_health", "GET /health", records.Health, "tells that the server is running", tokenless=True
+)
 SHOW_DOCUMENT: Final = _row(
     "show_document",
     "GET /openapi.json",
     dict[str, Any],
-    "this API as a document of OpenAPI 3.1; `fcemu openapi` prints it",
+    "answers a document of OpenAPI 3.1 that describes this API; `fcemu openapi` prints it",
 )
 SHOW_AUTHORITY: Final = _row(
     "show_authority",
     "GET /ca.pem",
     str,
-    "the certificate that a client has to trust to speak TLS to this port: made for the run, and good for FC's hosts "
-    "and loopback only",
+    "answers the certificate that a client must trust to speak TLS to this port; it is made for the run and valid only "
+    "for FC's hosts and loopback",
     content=("application/x-pem-file",),
     problems=("not-found",),
     tokenless=True,
@@ -116,22 +118,22 @@ SHOW_PAGE: Final = _row(
     "show_page",
     "GET /",
     str,
-    "[the page](../howto/page.md), in one document. Whoever opens this address in a browser gets it without a token; "
-    "all that it shows it asks for by this API",
+    "answers [the page](../howto/page.md) as one document. A browser that opens this address gets it without a token; "
+    "the page asks this API for all that it shows",
     content=("text/html",),
 )
 RESET: Final = _row(
     "reset",
     "POST /reset",
     records.Clock,
-    "begins anew, as the definition and the options made it; answers the new clock",
+    "restarts from the definition and the options; answers the new clock",
     takes=records.NewStart,
 )
 
 # The clock.
 
 _MOVE: Final = ("not-idle", "clock-stuck", "closed")
-SHOW_CLOCK: Final = _row("show_clock", "GET /clock", records.Clock, "the clock")
+SHOW_CLOCK: Final = _row("show_clock", "GET /clock", records.Clock, "answers the clock")
 CHANGE_CLOCK: Final = _row(
     "change_clock", "PATCH /clock", records.Clock, "changes how the clock runs", takes=records.ClockChange
 )
@@ -140,7 +142,7 @@ ADVANCE: Final = _row(
     "POST /clock/advance",
     records.Move,
     "moves the clock: by a number of seconds, by a duration like `3h`, or to an instant like `2026-01-01T00:00:00Z`; "
-    "answers when all that fell due has run",
+    "answers once all that fell due has run",
     takes=records.Advance,
     takes_one=True,
     problems=("backwards", *_MOVE),
@@ -164,15 +166,18 @@ RUN_UNTIL_IDLE: Final = _row(
 
 # What happened.
 
-SHOW_METRICS: Final = _row("show_metrics", "GET /metrics", str, "[metrics](instances.md#metrics) for Prometheus")
-EXPLAIN: Final = _row("explain", "GET /explain", records.Explanation, "why time does not move")
+SHOW_METRICS: Final = _row(
+    "show_metrics", "GET /metrics", str, "answers [metrics](instances.md#metrics) for Prometheus"
+)
+EXPLAIN: Final = _row("explain", "GET /explain", records.Explanation, "tells why time does not move")
 FOLLOW_JOURNAL: Final = _row(
     "follow_journal",
     "GET /journal",
     records.Fact,
-    "the facts, one JSON object a line; with `Accept: text/event-stream` server-sent events, which go on unless "
-    "`follow=0`. Where the next facts cannot be kept (a full disk), it ends with a problem in place of a fact, as an "
-    "event `problem`",
+    "answers the facts, one JSON object per line; with `Accept: text/event-stream`, answers server-sent events, which "
+    "continue unless `follow=0`. Where the emulator cannot keep the next "
+    "facts (the disk is full), the stream ends with a "
+    "problem in place of a fact, as an event `problem`",
     content=(LINES, EVENTS),
     query=records.WhichFacts,
 )
@@ -180,8 +185,8 @@ SHOW_TIMELINE: Final = _row(
     "show_timeline",
     "GET /timeline",
     str,
-    "the journal for people, as text; with `format=chrome` as JSON for Chrome's and Perfetto's trace viewers, with "
-    "`format=otlp` as OTLP's JSON, for which `fcemu[otlp]` has to be installed",
+    "answers the journal for people, as text; with `format=chrome` as JSON for the trace viewers of Chrome and "
+    "Perfetto, and with `format=otlp` as the JSON of OTLP, which needs `fcemu[otlp]`",
     content=("text/plain", JSON),
     query=records.TimelineForm,
     problems=("unavailable",),
@@ -190,15 +195,17 @@ LIST_INVOCATIONS: Final = _row(
     "list_invocations",
     "GET /invocations",
     list[records.Invocation],
-    "whole records in order of acceptance, with attempts, logs, events and deliveries; `status` in any letter case",
+    "lists whole records in order of acceptance, with attempts, logs, events and deliveries; `status` may be in any "
+    "letter case",
     query=records.WhichInvocations,
 )
-SHOW_INVOCATION: Final = _row("show_invocation", "GET /invocations/{id}", records.Invocation, "one record")
+SHOW_INVOCATION: Final = _row("show_invocation", "GET /invocations/{id}", records.Invocation, "answers one record")
 STOP_INVOCATION: Final = _row(
     "stop_invocation",
     "POST /invocations/{id}/stop",
     records.Invocation,
-    "stops an asynchronous invocation, a task or not; answers its record, which is `Stopping` where it ran",
+    "stops an asynchronous invocation, whether it is a task or not; answers its record, which is `Stopping` if it was "
+    "running",
     takes=Nothing,
     problems=("cannot-stop",),
 )
@@ -207,7 +214,10 @@ RETELL_INVOCATION: Final = _row(
     "retell_invocation",
     "GET /invocations/{id}/test",
     str,
-    "[a test for pytest](../howto/page.md#copy-as-test) that lets the same happen again and asserts that it did",
+    (
+        "answers [a test for pytest](../howto/page.md#copy-as-test) that makes "
+        "the same happen again and asserts that it did"
+    ),
     content=("text/x-python",),
     problems=("not-retold", "not-supported-yet"),
 )
@@ -216,7 +226,7 @@ RERUN_INVOCATION: Final = _row(
     "POST /invocations/{id}/rerun",
     records.Accepted,
     "accepts the event of an invocation again, as an asynchronous invocation of the same function and qualifier that "
-    "runs when the clock moves; a task is made anew, under the id that is given, else under its request id",
+    "runs when the clock moves; a task gets a new record, under the given id or else under its request id",
     takes=records.Rerun,
     problems=("invalid-field", "too-large"),
 )
@@ -227,25 +237,28 @@ SHOW_ACCOUNT: Final = _row(
     "show_account",
     "GET /account",
     records.Account,
-    "account, region and an access key: what a client of FC has to be given; `fcemu env` prints them as variables",
+    "answers account, region and an access key, which a client of FC needs; `fcemu env` prints them as variables",
 )
 LIST_FUNCTIONS: Final = _row(
     "list_functions",
     "GET /functions",
     list[records.Function],
-    "the functions in the order of definition, with their triggers",
+    "lists the functions in the order of definition, with their triggers",
 )
 LIST_TIMERS: Final = _row(
-    "list_timers", "GET /timers", list[records.Timer], "the time triggers, with their next firings"
+    "list_timers", "GET /timers", list[records.Timer], "lists the time triggers with their next firings"
 )
 LIST_QUEUES: Final = _row(
     "list_queues",
     "GET /queues",
     list[records.Queue],
-    "the queues that are defined, that a client made, or that got something",
+    "lists the queues that are defined, that a client made, or that received a message",
 )
 LIST_TOPICS: Final = _row(
-    "list_topics", "GET /topics", list[records.Topic], "the topics, with the queues and triggers that hear of them"
+    "list_topics",
+    "GET /topics",
+    list[records.Topic],
+    "lists the topics with the queues and triggers that receive their messages",
 )
 
 # Messages: lists and clearings by kind of address.
@@ -257,11 +270,11 @@ LIST_MESSAGES: Final = {
     for kind, about, query in (
         (
             "queue",
-            "what was delivered there, consumed or not; with `waiting=1` what no consumer has deleted",
+            "lists what was delivered there, consumed or not; with `waiting=1`, only what no consumer has deleted",
             records.WhichMessages,
         ),
-        ("topic", "what was delivered there", Nothing),
-        ("eventbus", "what was delivered there: CloudEvents, with the report under `data`", Nothing),
+        ("topic", "lists what was delivered there", Nothing),
+        ("eventbus", "lists the CloudEvents that were delivered there, with the report under `data`", Nothing),
     )
 }
 SEND_MESSAGE: Final = _row(
@@ -275,7 +288,7 @@ PUBLISH_MESSAGE: Final = _row(
     "publish_message",
     "POST /topics/{name}/messages",
     records.Message,
-    "publishes a message, to subscribed queues and to functions with a trigger on the topic; answers it",
+    "publishes a message to subscribed queues and to functions with a trigger on the topic; answers it",
     takes=records.Publication,
 )
 CLEAR_MESSAGES: Final = {
@@ -283,14 +296,14 @@ CLEAR_MESSAGES: Final = {
         f"clear_{kind}_messages",
         f"DELETE /{plural}/{{name}}/messages",
         NoneType,
-        "empties it, for consumers too; the facts stay",
+        "removes all messages, also for consumers; the facts stay",
     )
     for kind, plural in PLURALS.items()
 }
 
 # What a test arranges.
 
-LIST_FAULTS: Final = _row("list_faults", "GET /faults", list[records.Fault], "all faults")
+LIST_FAULTS: Final = _row("list_faults", "GET /faults", list[records.Fault], "lists all faults")
 ADD_FAULT: Final = _row(
     "add_fault",
     "POST /faults",
@@ -304,18 +317,18 @@ REMOVE_FAULTS: Final = _row(
     "remove_faults",
     "DELETE /faults",
     NoneType,
-    "removes all, or the one of the parameter `n`",
+    "removes all faults, or the one that the parameter `n` names",
     query=records.WhichFaults,
     problems=("not-found",),
 )
 SHOW_STUB: Final = _row(
-    "show_stub", "GET /stubs/{function}", list[records.StubCall], "the calls of the function's stub"
+    "show_stub", "GET /stubs/{function}", list[records.StubCall], "lists the calls of the function's stub"
 )
 PUT_STUB: Final = _row(
     "put_stub",
     "PUT /stubs/{function}",
     NoneType,
-    "puts [steps](fixture.md#stubs) in place of the function's code and of stubs before",
+    "puts [steps](fixture.md#stubs) in place of the function's code and of earlier stubs",
     takes=records.Stub,
 )
 REMOVE_STUB: Final = _row("remove_stub", "DELETE /stubs/{function}", NoneType, "lets the function's code run again")
@@ -323,21 +336,21 @@ SHOW_DEFINITION: Final = _row(
     "show_definition",
     "GET /definition",
     dict[str, Any],
-    "all that is defined, in [native form](definition.md): saved as `fcemu.yaml`, it makes it again, uploaded code "
-    "included",
+    "answers all that is defined, in [native form](definition.md); saved as `fcemu.yaml`, it defines the same again, "
+    "including uploaded code",
 )
 LIST_PROBLEMS: Final = _row(
     "list_problems",
     "GET /definition/problems",
     list[records.DefinitionProblem],
-    "what is odd in the definition that the emulator was started with, and can be used all the same",
+    "lists the warnings about the definition with which the emulator was started",
 )
 ADD_DEFINITION: Final = _row(
     "add_definition",
     "POST /definition",
     dict[str, Any],
-    "takes a definition in native form and adds it; same names are replaced; paths count from the server's working "
-    "directory; answers all that is defined. Its `emulator:` block cannot change the options",
+    "adds a definition in native form, which replaces what has the same names; paths count from the server's working "
+    "directory. The answer is all that is defined. Its `emulator:` block cannot change the options",
     takes=dict,
     problems=("invalid-definition",),
 )
@@ -345,10 +358,12 @@ SHOW_CODE: Final = _row(
     "show_code",
     "GET /code/{function}",
     bytes,
-    "the code of a function as a zip. `GetFunctionCode` points here",
+    "answers the code of a function as a zip. `GetFunctionCode` points here",
     query=records.WhichCode,
 )
-SHOW_LAYER: Final = _row("show_layer", "GET /layers/{layer}/{version}", bytes, "the content of a layer as a zip")
+SHOW_LAYER: Final = _row(
+    "show_layer", "GET /layers/{layer}/{version}", bytes, "answers the content of a layer as a zip"
+)
 FIRE_TIMER: Final = _row(
     "fire_timer",
     "POST /timers/{function}/{trigger}/fire",
@@ -359,9 +374,11 @@ FIRE_TRIGGER: Final = _row(
     "fire_trigger",
     "POST /triggers/{function}/{trigger}/fire",
     records.Fired,
-    'takes [what is said of the event](../howto/triggers.md#events-of-other-services), `{"object": "in/a.csv"}`, or '
-    '`{"payload"}`, text or JSON: fires a trigger of another service now. Where the trigger\'s filter keeps the event '
-    "away, nothing is invoked, the request id is null, and the reason says why",
+    "fires a trigger of another service now. It takes [fields of the event]"
+    '(../howto/triggers.md#events-of-other-services), such as `{"object": "in/a.csv"}`, or `{"payload"}` with text or '
+    "JSON. If the trigger's filter does not match the event, nothing is "
+    "invoked, the request id is null, and the reason "
+    "says why",
     takes=dict,
     problems=("invalid-field",),
 )

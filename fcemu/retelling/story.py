@@ -127,7 +127,7 @@ class _Test:
     def text(self) -> str:
         root, wanted = self._root, self._wanted
         if root.accepted.synchronous and not root.finished:
-            raise NotRetold("its synchronous caller still waits; ask again when the invocation has ended")
+            raise NotRetold("its synchronous caller still waits; try again when the invocation has ended")
         self._check_that_it_can_happen()
         before, later = self._directions()
         steps = [*self._remembered(), *before, *self._call(root), *later, *self._to_the_end(bool(later))]

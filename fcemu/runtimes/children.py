@@ -1,8 +1,9 @@
 """Talks to a child process that runs handlers: sends attempts, collects output, parks while it sleeps, kills it.
 
 What every language shares. A runtime starts a child with one end of a socket pair (its *channel*), with a pipe as its
-stdout and stderr, and with the dial of the clock, and runs attempts with ``Child.attempt``. What a program in the child
-has to do:
+stdout and stderr, and with the dial of the clock, and runs attempts with ``Child.attempt``. Where a child cannot
+inherit these, it connects to a port, and opens the dial by its name (``Doorway``). What a program in the child has to
+do:
 
 * A frame is two big-endian ``uint32``, the lengths of a JSON object and of a body of bytes, and then these two.
 * It gets ``{"kind": "invoke", …}`` with the event as its body, and ends the attempt with any object whose ``kind`` is
@@ -24,8 +25,6 @@ has to do:
 import codecs
 import json
 import os
-import select
-import signal
 import socket
 import struct
 import subprocess
@@ -37,22 +36,22 @@ from typing import Any, Final, NamedTuple, NoReturn
 
 from fcemu.core.functions import Function
 from fcemu.core.output import Output
-from fcemu.engine.ports import Call
+from fcemu.engine.ports import Call, ShownTime
 from fcemu.guarding import GUARDIAN, new_mark
 from fcemu.handler.clock import Abandoned, HandlerClock
+from fcemu.handler.polls import POLLIN, READABLE, AnyBell, Poll, new_bell, new_poll
+from fcemu.handler.system import INHERITS, NEW_GROUP
 from fcemu.handler.time.originals import Originals
-from fcemu.runtimes import side_threads
-from fcemu.runtimes.child.guardian import VARIABLE, end, shared_by
+from fcemu.runtimes import outputs, side_threads
+from fcemu.runtimes.child.guardian import VARIABLE, end, kill, shared_by
 from fcemu.runtimes.debugging import Debugging
+from fcemu.runtimes.doorway import Doorway
 from fcemu.runtimes.whereabouts import Lookout, line_in
 
 _LENGTHS: Final = struct.Struct("!II")
 _CHUNK: Final = 1 << 16
 _FIRST_CHUNK: Final = 1 << 13
-PIPE_BYTES: Final = 1 << 20
-"""The most that a pipe holds: after so many bytes all was read that was in it at the beginning."""
 _WATCH_MILLISECONDS: Final = 20
-_READABLE: Final = select.POLLIN | select.POLLHUP | select.POLLERR | select.POLLNVAL
 _UNWIND_SECONDS: Final = 1.0
 """Real seconds that a handler has whose attempt is over, before its process is killed without its hook."""
 _REAL: Final = Originals()
@@ -90,7 +89,7 @@ def _read(head: bytes) -> tuple[str, Mapping[str, Any]]:
 class Child:
     """One child process, used by one thread at a time; only ``kill`` may be called from others.
 
-    ``channel``: our end of its socket pair. ``output``: the reading end of the pipe that is its stdout and stderr.
+    ``channel``: our end of its socket pair. ``output``: the reading end of its stdout and stderr (``outputs.py``).
     ``end``: kills the process and what it has started, at once and from any thread; called once. The child owns
     channel and output from now on.
     """
@@ -113,7 +112,7 @@ class Child:
         self._buffer = bytearray()
         self._next: Message | None = None
         """A frame that was looked at already."""
-        self._rouse: int | None = None
+        self._bell: AnyBell | None = None
         self._process: int | None = None
         self._pid = 0
         self.lookout: Lookout | None = None
@@ -121,11 +120,10 @@ class Child:
         """Where its Python has the standard library and packages, where it is Python."""
         """How to ask it where its handler is, if it tells."""
         self._decoder = codecs.getincrementaldecoder("utf-8")("surrogateescape")
-        os.set_blocking(output, False)
-        self._poll: Final = select.poll()
+        self._poll: Final = new_poll()
         # In this order: output is written before a frame, so it is there when the frame is.
-        self._poll.register(channel, select.POLLIN)
-        self._poll.register(output, select.POLLIN)
+        self._poll.register(channel, POLLIN)
+        self._poll.register(output, POLLIN)
 
     def line(self) -> str:
         """Where its handler is, as ``file:line in function``; ``""`` where it does not tell. On any thread."""
@@ -137,9 +135,10 @@ class Child:
         """Notice the end of the process itself, where the system tells: what it has started may hold its channel open
         for longer."""
         self._pid = pid
-        with suppress(OSError, AttributeError):
-            self._process = os.pidfd_open(pid)
-            self._poll.register(self._process, select.POLLIN)
+        if INHERITS:
+            with suppress(OSError, AttributeError):
+                self._process = os.pidfd_open(pid)
+                self._poll.register(self._process, POLLIN)
 
     def attempt(
         self,
@@ -235,8 +234,8 @@ class Child:
             self._end_here(output)
         return bool(ready)
 
-    def _ready(self, poll: "select.poll", milliseconds: int | None) -> set[int]:
-        return {fd for fd, event in poll.poll(milliseconds) if event & _READABLE}
+    def _ready(self, poll: Poll, milliseconds: int | None) -> set[int]:
+        return {fd for fd, event in poll.poll(milliseconds) if event & READABLE}
 
     def _read_channel(self, output: Output, most: int = _CHUNK) -> None:
         try:
@@ -255,9 +254,9 @@ class Child:
     def _read_output(self, output: Output) -> None:
         """All that was in the pipe, and no more than a pipe holds: what is written meanwhile may have no end. Its other
         end may stay open for longer than the child lives."""
-        room = PIPE_BYTES
+        room = outputs.held(self._output)
         try:
-            while room > 0 and (data := os.read(self._output, min(room, _CHUNK))):
+            while room > 0 and (data := outputs.read(self._output, min(room, _CHUNK))):
                 room -= len(data)
                 self._is_decoding = True
                 text = self._decoder.decode(data)
@@ -267,6 +266,11 @@ class Child:
             return
         if room > 0:
             self._poll_without_output()
+
+    def _read_file(self, output: Output) -> None:
+        """The same where output goes to a file, which no wait hears of."""
+        if not INHERITS:
+            self._read_output(output)
 
     def _poll_without_output(self) -> None:
         """The child has closed its stdout and stderr."""
@@ -287,6 +291,7 @@ class Child:
     def _park(self, call: Call, header: Mapping[str, Any]) -> None:
         """Wait in virtual time until the child is to go on, or has gone on by itself. Raises ``Abandoned``."""
         self.held_up = False
+        self._read_file(call.output)
         clock, seconds = call.clock, header["seconds"]
         if seconds is None and not header.get("real"):
             seconds = _FOR_EVER
@@ -309,24 +314,27 @@ class Child:
         """Whether something else than time has ended the wait: most often, the child has said something."""
         waiting = clock.waiting()
         assert waiting is not None, "an attempt's own thread is a strand"
-        rouse = self._rouse = self._rouse or os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
+        bell = self._bell = self._bell or new_bell()
+        # A file is not waited for, but read when the wait ends: looking at it would keep the machine busy.
+        files = (self._channel, bell, self._output if INHERITS else None, self._process)
 
         def block() -> None:
-            poll = select.poll()
-            for fd in (self._channel, rouse, self._output, self._process):
-                if fd is not None:
-                    poll.register(fd, select.POLLIN)
+            poll = new_poll()
+            for file in files:
+                if file is not None:
+                    poll.register(file, POLLIN)
             while True:
                 ready = self._ready(poll, None)
                 if self._output in ready:
                     self._read_output(output)
-                if rouse in ready:
-                    os.eventfd_read(rouse)
+                if bell.fileno() in ready:
+                    bell.hush()
+                    self._read_file(output)
                     return
                 if self.fd in ready or self._process in ready:
                     return
 
-        return waiting.wait(seconds, block, lambda: os.eventfd_write(rouse, 1))
+        return waiting.wait(seconds, block, bell.ring)
 
     def _is_silent(self) -> bool:
         """Whether the child has said nothing since it parked, and lives."""
@@ -337,12 +345,13 @@ class Child:
 
     def has_ended(self) -> bool:
         """Whether the process is gone; asked between attempts."""
-        if self._process is not None and self._process in self._ready(self._poll, 0):
+        if self._closed:
+            return True
+        ready = self._ready(self._poll, 0)
+        if self._process in ready:
             return True
         try:
-            return not self._channel.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
-        except BlockingIOError:
-            return False
+            return self.fd in ready and not self._channel.recv(1, socket.MSG_PEEK)
         except OSError:
             return True
 
@@ -362,9 +371,10 @@ class Child:
         self._closed = True
         self._channel.close()
         os.close(self._output)
-        for fd in (self._rouse, self._process):
-            if fd is not None:
-                os.close(fd)
+        if self._bell is not None:
+            self._bell.close()
+        if self._process is not None:
+            os.close(self._process)
 
 
 class InChild:
@@ -380,6 +390,10 @@ class InChild:
         self._child: Child | None = None
         self._interrupted = False
         self._has_debugger = False
+
+    def is_wanted(self) -> bool:
+        """Whether nobody has interrupted it."""
+        return not self._interrupted
 
     def debugged(self) -> bool:
         """Whether its process waits for the client of a debugger, or has one."""
@@ -447,7 +461,7 @@ class InChild:
             return None
         self._has_debugger = debugging.take(self._function, self)
         if not self._has_debugger:
-            call.clock.warn(f"another instance of {self._function.ref} is debugged; this one is not")
+            call.clock.warn(f"the debugger is attached to another instance of {self._function.ref}, not to this one")
             return None
         return debugging.port
 
@@ -464,7 +478,7 @@ class InChild:
         if self._child is not None and self._child.has_ended():
             self._child.close()
             self._child = None
-            call.clock.warn("the process of this instance had ended since its last attempt; another one took its place")
+            call.clock.warn("the process of this instance had ended since its last attempt; a new process replaced it")
 
 
 # Starting a program.
@@ -472,44 +486,55 @@ class InChild:
 
 def pipes() -> tuple[socket.socket, socket.socket, int, int]:
     """Channel here, channel there, output here, output there; none of them inherited."""
-    here, there = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
-    reading, writing = os.pipe()
-    return here, there, reading, writing
+    here, there = socket.socketpair()
+    return here, there, *outputs.ends()
 
 
 def spawn(
     command: Sequence[str],
     environment: Mapping[str, str],
     directory: str,
-    dial: int,
+    dial: ShownTime,
     failed: Callable[[BaseException], None],
+    is_wanted: Callable[[], bool],
 ) -> Child:
     """Start a program as a child in a process group of its own. Raises ``OSError``.
 
-    The numbers of its two descriptors, channel and dial, are its last two arguments; stdin is empty. When it is killed,
-    so is all that it has started, and it is reaped; ``failed`` gets what is raised there.
+    Its last two arguments say how it reaches its channel and the dial: by the numbers of two descriptors, or by a port
+    and a name (``Doorway``). stdin is empty. When it is killed, so is all that it has started, and it is reaped;
+    ``failed`` gets what is raised there. ``is_wanted`` is asked while a child has not connected yet.
     """
-    here, there, reading, writing = pipes()
     mark = new_mark()
+    doorway = None if INHERITS else Doorway()
+    here, there, reading, writing = pipes()
+    places = [str(there.fileno()), str(dial.fd)] if doorway is None else [str(doorway.port), dial.path]
     try:
         process = subprocess.Popen(
-            [*command, str(there.fileno()), str(dial)],
-            env={**environment, VARIABLE: mark},
+            [*command, *places],
+            env={**environment, VARIABLE: mark, **({} if doorway is None else doorway.environment())},
             cwd=directory,
             stdin=subprocess.DEVNULL,
             stdout=writing,
             stderr=writing,
-            pass_fds=(there.fileno(), dial),
+            pass_fds=(there.fileno(), dial.fd) if INHERITS else (),
             start_new_session=True,
+            creationflags=NEW_GROUP,
         )
     except BaseException:
         here.close()
         os.close(reading)
+        if doorway is not None:
+            doorway.close()
         raise
     finally:
         there.close()
         os.close(writing)
     GUARDIAN.tell(f"+{process.pid} {mark}")
+    if doorway is not None:
+        entered = doorway.enter(lambda: is_wanted() and process.poll() is None)
+        if entered is not None:  # else our end is that of a child that has gone
+            here.close()
+            here = entered
     return Child(here, reading, lambda: end_group(process, mark, failed))
 
 
@@ -517,8 +542,7 @@ def end_group(process: "subprocess.Popen[bytes]", mark: str, failed: Callable[[B
     """Kill a process that leads its group, and the group; on any thread. On a thread of its own, what has left the
     group is killed, and the process is reaped; ``failed`` gets what is raised there."""
     shared = set(shared_by(process.pid))
-    with suppress(ProcessLookupError, PermissionError):
-        os.killpg(process.pid, signal.SIGKILL)
+    kill(process.pid, mark)
 
     def reap() -> None:
         end(process.pid, mark, shared)

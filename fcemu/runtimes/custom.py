@@ -58,7 +58,7 @@ class CustomRuntime(OtherLanguage):
         how = start_of(function)
         if not how.command:
             text = (
-                f"{function.ref} is a container, and fcemu runs no images; write 'command' (a list of words that "
+                f"{function.ref} is a container, but fcemu runs no images; write 'command' (a list of words that "
                 f"starts its server here, in its code directory) and 'port' if it is not {how.port}"
             )
             return SystemFailed(412, "FunctionNotStarted", text)
@@ -199,7 +199,7 @@ class CustomInstance:
         if self._server is not None and self._server.status() is not None:
             self._server.close()
             self._server = None
-            call.clock.warn("the program of this instance had ended since its last attempt; another one took its place")
+            call.clock.warn("the program of this instance had ended since its last attempt; a new program replaced it")
         if self._server is None:
             environment = variables_of(call, self._runtime.extra, self._runtime.pass_env)
             self._server = Server(self._function, self._how, environment, call, self._given_up)

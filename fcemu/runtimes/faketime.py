@@ -22,6 +22,7 @@ from shutil import which
 from typing import Final
 
 from fcemu.engine.ports import AttemptClock
+from fcemu.handler.system import PRELOADS
 from fcemu.runtimes.starting import rate_of
 from fcemu.scratch import Scratch
 
@@ -42,6 +43,7 @@ _INSTALL: Final = (
     f"install libfaketime (Debian: apt install faketime; else pip install 'fcemu[faketime]'), or set {VARIABLE} to its "
     "libfaketimeMT.so.1"
 )
+NO_PRELOADS: Final = "fcemu gives other programs virtual time only on Linux"
 _ANY_SECOND: Final = 2_000_000_000
 _INTERPRETER: Final = 3
 _UNSEEN_SECONDS: Final = 0.05
@@ -52,7 +54,7 @@ _UNSEEN_SECONDS: Final = 0.05
 def library() -> str | None:
     """The path of the libfaketime on this machine that works, found out by a program that reads the time."""
     said = os.environ.get(VARIABLE)
-    if said == "off":
+    if said == "off" or not PRELOADS:
         return None
     found = [Path("/").glob(f"{place[1:]}/{name}") for place in _PLACES for name in _NAMES]
     paths = [said] if said else [*(str(path) for each in found for path in each), *_of_package()]
@@ -84,11 +86,15 @@ def _works(path: str) -> bool:
 
 def why_real(command: str, directory: str, rate: float = 0) -> str | None:
     """Why a program sees real time; ``None`` if it sees the emulator's, which has this rate."""
+    if not PRELOADS:
+        return NO_PRELOADS
     found = library()
     if found is None:
-        return f"libfaketime was not found: {_INSTALL}"
+        return f"fcemu did not find libfaketime: {_INSTALL}"
     if rate not in (0, 1) and not _lets_sleep(found):
-        return f"{found} cannot let its sleeps flow at {rate:g} times real speed: Debian's can (apt install faketime)"
+        return (
+            f"{found} cannot run sleeps at {rate:g} times real speed, but Debian's version can (apt install faketime)"
+        )
     file = which(os.path.join(directory, command) if os.sep in command else command)
     return None if file is None else _why_blind(Path(file))
 
@@ -189,7 +195,7 @@ class FakeTime:
         else:
             text = f"@{seconds:.6f} x{self._rate:g}" if self._rate else f"{seconds:.6f}"
         beside = f"{self._path}.new"
-        Path(beside).write_text(text + "\n")
+        Path(beside).write_text(text + "\n", encoding="ascii")
         os.replace(beside, self._path)
 
     def close(self) -> None:

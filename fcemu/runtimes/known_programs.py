@@ -3,6 +3,7 @@
 import subprocess
 from typing import Final, NamedTuple
 
+from fcemu.handler.system import PRELOADS
 from fcemu.runtimes import faketime
 from fcemu.runtimes.node import OLDEST, VARIABLE, node_command
 
@@ -62,7 +63,7 @@ def _node() -> Found:
         return Found("node", f"not found, so nodejs* functions are refused; {VARIABLE} may name it")
     version = _version(command)
     if version is None:
-        return Found("node", command, f"{command} does not say its version; install Node.js {OLDEST} or later")
+        return Found("node", command, f"{command} does not report its version; install Node.js {OLDEST} or later")
     if version < OLDEST:
         return Found("node", f"{version}, {command}", f"nodejs* functions need Node.js {OLDEST} or later")
     return Found("node", f"{version}, {command}; handlers see virtual time")
@@ -79,8 +80,10 @@ def _version(command: str) -> int | None:
 
 def _faketime() -> Found:
     found = faketime.library()
+    if not PRELOADS:
+        return Found("libfaketime", f"not used: {faketime.NO_PRELOADS}")
     if found is None:
         return Found(
             "libfaketime", "not found, so programs of custom runtimes see real time (Debian: apt install faketime)"
         )
-    return Found("libfaketime", f"{found}; programs of custom runtimes see virtual time, but for Go and static ones")
+    return Found("libfaketime", f"{found}; programs of custom runtimes see virtual time, except Go and static programs")

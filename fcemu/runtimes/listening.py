@@ -9,9 +9,12 @@ from itertools import count
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from fcemu.handler.system import PROC
+
 _TABLES: Final = (Path("/proc/net/tcp"), Path("/proc/net/tcp6"))
 _LISTEN: Final = "0A"
 _ESTABLISHED: Final = "01"
+_LOOPBACK_ADDRESSES: Final = ("127.0.0.1", "::1", "::ffff:127.0.0.1")
 _LOOPBACK: Final = ("0100007F", "00000000000000000000000001000000", "0000000000000000FFFF00000100007F")
 
 
@@ -32,7 +35,7 @@ def _candidates() -> Iterator[int]:
     connection just when a program wants to listen there. Processes begin at different ones. 0, the system's choice,
     where there are none."""
     try:
-        first = int(_RANGE.read_text().split()[0]) - _WIDTH
+        first = int(_RANGE.read_text("ascii").split()[0]) - _WIDTH if PROC else 0
     except (OSError, ValueError, IndexError):
         first = 0
     begin = os.getpid() * _APART
@@ -40,29 +43,33 @@ def _candidates() -> Iterator[int]:
         yield first + (begin + number) % _WIDTH if first > _WIDTH else 0
 
 
-_given: Final[set[int]] = set()
+_claims: Final[dict[int, socket.socket]] = {}
+"""For each port that was given: a UDP socket at the same number, which no other process that asks ``free_port`` can
+open meanwhile."""
 _lock: Final = threading.Lock()
 _next: Final = _candidates()
 
 
 def free_port() -> int:
-    """A port that nobody uses now, and that nobody else gets here before ``give_back``: programs that start at the same
-    time take theirs only later."""
-    with ExitStack() as trials:
-        while True:
-            trial = trials.enter_context(socket.socket())
-            with _lock, suppress(OSError):  # in use
-                trial.bind(("0.0.0.0", next(_next)))
-                port: int = trial.getsockname()[1]
-                if port not in _given:
-                    _given.add(port)
-                    return port
+    """A TCP port that nobody uses now, and that neither this process nor another one with an emulator gets from here
+    before ``give_back``: programs that start at the same time take theirs only later."""
+    while True:
+        with _lock, ExitStack() as unless_free, suppress(OSError):  # in use
+            claim = unless_free.enter_context(socket.socket(type=socket.SOCK_DGRAM))
+            claim.bind(("0.0.0.0", next(_next)))
+            port: int = claim.getsockname()[1]
+            with socket.socket() as trial:
+                trial.bind(("0.0.0.0", port))
+            unless_free.pop_all()
+            _claims[port] = claim
+            return port
 
 
 def give_back(port: int) -> None:
-    """Who got this port of ``free_port`` needs it no more; repeatable."""
+    """Whoever got this port from ``free_port`` no longer needs it; repeatable."""
     with _lock:
-        _given.discard(port)
+        if (claim := _claims.pop(port, None)) is not None:
+            claim.close()
 
 
 def accepts(port: int) -> bool:
@@ -72,7 +79,9 @@ def accepts(port: int) -> bool:
 
 
 def listeners(group: int) -> list[Listener] | None:
-    """Where the processes of a group listen; ``None`` where the system does not tell (it has no ``/proc``)."""
+    """Where the processes of a group listen; ``None`` where the system does not tell."""
+    if not PROC:
+        return _listeners_by_psutil(group)
     if not _TABLES[0].exists():
         return None
     sockets = _sockets_of(group)
@@ -86,16 +95,31 @@ def listeners(group: int) -> list[Listener] | None:
 
 def is_connected(port: int) -> bool | None:
     """Whether somebody is connected to a port of this machine; ``None`` where the system does not tell."""
-    if not _TABLES[0].exists():
+    if not PROC or not _TABLES[0].exists():
         return None
     return any(int(fields[1].partition(":")[2], 16) == port for fields in _rows(_ESTABLISHED))
+
+
+def _listeners_by_psutil(pid: int) -> list[Listener] | None:
+    """Where a process, or one that it has started, listens; ``None`` where nobody may know."""
+    import psutil
+
+    found = []
+    try:
+        first = psutil.Process(pid)
+        for process in (first, *first.children(recursive=True)):
+            listening = [each.laddr for each in process.net_connections() if each.status == psutil.CONN_LISTEN]
+            found += [Listener(each.port, each.ip in _LOOPBACK_ADDRESSES) for each in listening]
+    except psutil.Error:
+        return None
+    return found
 
 
 def _rows(state: str) -> Iterator[list[str]]:
     """The sockets of this machine that are in a state, by the columns of the system's tables."""
     for table in _TABLES:
         with suppress(OSError):
-            for line in table.read_text().splitlines()[1:]:
+            for line in table.read_text("ascii").splitlines()[1:]:
                 fields = line.split()
                 if fields[3] == state:
                     yield fields
@@ -108,7 +132,7 @@ def _sockets_of(group: int) -> set[str]:
         if not process.name.isdigit():
             continue
         with suppress(OSError):
-            if os.getpgid(int(process.name)) != group:
+            if PROC and os.getpgid(int(process.name)) != group:
                 continue
             for fd in (process / "fd").iterdir():
                 with suppress(OSError):

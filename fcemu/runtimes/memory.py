@@ -1,20 +1,32 @@
 """Watches how much memory a process has, and ends it when that is more than its function may have."""
 
-import os
+import mmap
 from collections.abc import Callable
 from typing import Final
 
 from fcemu.core.outcome import FunctionError, Ran
+from fcemu.handler.system import PROC
 
-_PAGE_KB: Final = os.sysconf("SC_PAGE_SIZE") // 1024
+_PAGE_KB: Final = mmap.PAGESIZE // 1024
 
 
 def resident_kb(pid: int) -> int | None:
-    """The resident memory of a process; ``None`` where the system does not tell, or when it has ended."""
+    """The resident memory of a process; ``None`` when it has ended."""
+    if not PROC:
+        return _resident_kb_by_psutil(pid)
     try:
-        with open(f"/proc/{pid}/statm") as file:
+        with open(f"/proc/{pid}/statm", encoding="ascii") as file:
             return int(file.read().split()[1]) * _PAGE_KB
     except (OSError, IndexError):
+        return None
+
+
+def _resident_kb_by_psutil(pid: int) -> int | None:
+    import psutil
+
+    try:
+        return int(psutil.Process(pid).memory_info().rss) // 1024
+    except psutil.Error:
         return None
 
 

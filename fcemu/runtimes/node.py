@@ -243,6 +243,7 @@ class NodeInstance(InChild):
                 call.function.code,
                 call.clock.dial(),
                 call.failed,
+                self.is_wanted,
             )
         except OSError as error:
             call.output.append(f"{self._node} cannot be started: {error.strerror}\n")

@@ -8,15 +8,18 @@ import asyncio
 import select
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from fcemu.engine.ports import Call
+from fcemu.handler.system import EPOLL
 from fcemu.handler.time.originals import Originals
 from fcemu.runtimes.children import Child, Gone
 
 PATIENCE: Final = 0.02
 """Real seconds after which an attempt is a long one: then a thread of its own attends to it."""
-_EVENTS: Final = select.EPOLLIN | select.EPOLLET
+_EVENTS = 0
+if EPOLL:
+    _EVENTS = select.EPOLLIN | select.EPOLLET
 _REAL: Final = Originals()
 
 
@@ -42,7 +45,7 @@ class Poller:
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop: Final = loop
-        self._epoll: Final = select.epoll()
+        self._epoll: Final = _new_epoll()
         self._begun: Final[dict[int, tuple[PolledAttempt, float]]] = {}
         """By descriptor, with the real time of their begin, in that order."""
         self._waits = False
@@ -100,7 +103,8 @@ class Poller:
 
     def _polled(self) -> list[tuple[int, int]]:
         try:
-            return self._epoll.poll(0)
+            ready: list[tuple[int, int]] = self._epoll.poll(0)
+            return ready
         except Exception as error:  # nobody would hear of any answer
             begun = list(self._begun.values())
             self._begun.clear()
@@ -132,3 +136,9 @@ class Poller:
                 return
             del self._begun[fd]
             attempt.long()
+
+
+def _new_epoll() -> Any:
+    if EPOLL:
+        return select.epoll()
+    raise AssertionError("no poller is made where there is no epoll")

@@ -2,7 +2,6 @@
 
 import codecs
 import os
-import select
 import signal
 import subprocess
 import threading
@@ -12,9 +11,10 @@ from typing import Final
 
 from fcemu.core.output import Output
 from fcemu.guarding import GUARDIAN, new_mark
-from fcemu.runtimes import side_threads
-from fcemu.runtimes.child.guardian import VARIABLE, end, shared_by
-from fcemu.runtimes.children import PIPE_BYTES
+from fcemu.handler.polls import POLLIN, new_bell, new_poll
+from fcemu.handler.system import NEW_GROUP, PROC
+from fcemu.runtimes import outputs, side_threads
+from fcemu.runtimes.child.guardian import VARIABLE, end, kill, shared_by
 
 _CHUNK: Final = 1 << 16
 GRACE_SECONDS: Final = 2.0
@@ -40,7 +40,7 @@ class Program:
         self._mark: Final = new_mark()
         self._shared: Final[set[str]] = set()
         """Names of shared memory that it had when it was killed."""
-        self._output, writing = os.pipe()
+        self._output, writing = outputs.ends()
         try:
             self._process: Final = subprocess.Popen(
                 command,
@@ -50,20 +50,20 @@ class Program:
                 stdout=writing,
                 stderr=writing,
                 start_new_session=True,
+                creationflags=NEW_GROUP,
             )
         except BaseException:
             os.close(self._output)
             raise
         finally:
             os.close(writing)
-        os.set_blocking(self._output, False)
         GUARDIAN.tell(f"+{self.group} {self._mark}")
         self._sink = Output()
         self._decoder = codecs.getincrementaldecoder("utf-8")("surrogateescape")
         self._closed = False
         self._reading: Final = threading.Lock()
         self._ended: Final = threading.Lock()
-        self._over, self._tell_over = os.pipe()
+        self._over: Final = new_bell()
         self._reader: Final = side_threads.start("fcemu-output", self._read_on, failed)
 
     @property
@@ -100,27 +100,27 @@ class Program:
                 self._sink = Output()
 
     def _read_on(self) -> None:
-        poll = select.poll()
-        poll.register(self._output, select.POLLIN)
-        poll.register(self._over, select.POLLIN)
+        poll = new_poll()
+        poll.register(self._output, POLLIN)
+        poll.register(self._over, POLLIN)
         while True:
             ready = {fd for fd, _ in poll.poll()}
             with self._reading:
                 if self._output in ready and not self._read():
                     poll.unregister(self._output)
-            if self._over in ready:
+            if self._over.fileno() in ready:
                 break
         with self._reading:
             self._read()
             self._closed = True
-        for fd in (self._output, self._over, self._tell_over):
-            os.close(fd)
+        os.close(self._output)
+        self._over.close()
 
     def _read(self) -> bool:
-        """Take in what the pipe had, and no more than a pipe holds; whether more may come."""
-        room = PIPE_BYTES
+        """Take in what was there, and no more; whether more may come."""
+        room = outputs.held(self._output)
         try:
-            while room > 0 and (data := os.read(self._output, min(room, _CHUNK))):
+            while room > 0 and (data := outputs.read(self._output, min(room, _CHUNK))):
                 room -= len(data)
                 self._sink.append(self._decoder.decode(data))
         except BlockingIOError:
@@ -133,8 +133,7 @@ class Program:
     def kill(self) -> None:
         """End it and what it has started in its group, at once; on any thread, repeatable."""
         self._shared.update(shared_by(self.group))
-        with suppress(ProcessLookupError, PermissionError):
-            os.killpg(self.group, signal.SIGKILL)
+        kill(self.group, self._mark)
 
     def end(self, *, gently: bool) -> None:
         """End it with all that it has started, wait for it, and give back what it needed here; with ``gently`` SIGTERM
@@ -143,11 +142,14 @@ class Program:
             return
         if gently and self.status() is None:
             self._shared.update(shared_by(self.group))
-            with suppress(ProcessLookupError, PermissionError):
-                os.killpg(self.group, signal.SIGTERM)
+            if PROC:
+                with suppress(ProcessLookupError, PermissionError):
+                    os.killpg(self.group, signal.SIGTERM)
+            else:
+                self._process.terminate()  # on Windows at once
             self.status_soon(GRACE_SECONDS)
         end(self.group, self._mark, self._shared)
         self._process.wait()
         GUARDIAN.tell(f"-{self.group}")
-        os.write(self._tell_over, b".")
+        self._over.ring()
         self._reader.join()

@@ -1,9 +1,8 @@
-"""Runs Python handlers in processes of their own, each forked from a warm template."""
+"""Runs Python handlers in processes of their own, each forked from a warm template where the system can fork."""
 
 import asyncio
 import json
 import os
-import select
 import signal
 import socket
 import subprocess
@@ -31,12 +30,15 @@ from fcemu.core.outcome import (
     error_document,
 )
 from fcemu.core.output import RESULT_BYTES
-from fcemu.engine.ports import AttemptClock, Call, Finish
+from fcemu.engine.ports import AttemptClock, Call, Finish, ShownTime
 from fcemu.guarding import GUARDIAN
 from fcemu.handler.clock import Abandoned
 from fcemu.handler.documents import log_text
 from fcemu.handler.logs import stamp
-from fcemu.runtimes.children import Child, Gone, InChild, Message, pipes, to_json
+from fcemu.handler.polls import new_poll
+from fcemu.handler.system import EPOLL, FORKS, HIDDEN, IS_HIDDEN, NEW_GROUP
+from fcemu.handler.system import VARIABLE as SYSTEM
+from fcemu.runtimes.children import Child, Gone, InChild, Message, pipes, spawn, to_json
 from fcemu.runtimes.debugging import Debugging
 from fcemu.runtimes.environment import outside_variables, places_of, variables_of
 from fcemu.runtimes.memory import MemoryWatch
@@ -82,7 +84,7 @@ class PythonProcess:
         """A new instance; its process is started by its first attempt. A refusal where there is no such Python."""
         python = function.python or self._python
         if not os.access(python, os.X_OK):
-            text = f"{function.ref} is to run on {python}, which is no program; write another path as its 'python'"
+            text = f"{function.ref} should run on {python}, which is not a program; write another path as its 'python'"
             return SystemFailed(412, "FunctionNotStarted", text)
         return ProcessInstance(self, function)
 
@@ -96,7 +98,7 @@ class PythonProcess:
     def poller(self) -> Poller | None:
         """What waits for attempts that were begun; ``None`` where there is no server."""
         poller, loop = self._poller, self._loop
-        if poller is not None or loop is None:
+        if poller is not None or loop is None or not EPOLL:
             return poller
         with self._lock:
             if self._poller is None:
@@ -114,13 +116,14 @@ class PythonProcess:
         if poller is not None:
             poller.close()
 
-    def fork(self, call: Call, debug_port: int | None) -> tuple[Child, int]:
+    def new_process(self, call: Call, debug_port: int | None, is_wanted: Callable[[], bool]) -> tuple[Child, int]:
         """A new process for the function of ``call``, and its process id. Raises ``NotStarted``.
 
-        ``debug_port``: where it waits for the client of a debugger before its first attempt.
+        ``debug_port``: where it waits for the client of a debugger before its first attempt. ``is_wanted``: as of
+        ``spawn``.
         """
         python = call.function.python or self._python
-        child = self._template(python).fork(call.clock.dial())
+        child = self._template(python).fork(call.clock.dial()) if FORKS else self._spawned(python, call, is_wanted)
         try:
             child.send(to_json({**self._spec(call), "debug_port": debug_port}))
             started = child.receive(call.output)
@@ -130,9 +133,18 @@ class PythonProcess:
             raise NotStarted(python) from None
         pid = int(started.header["pid"])
         child.watch_process(pid)
-        child.lookout = Lookout(*started.header["lookout"])
+        child.lookout = Lookout(*started.header["lookout"]) if started.header["lookout"] else None
         child.library = tuple(started.header["library"])
         return child, pid
+
+    def _spawned(self, python: str, call: Call, is_wanted: Callable[[], bool]) -> Child:
+        """A Python of its own for one instance. Raises ``NotStarted``."""
+        environment = _environment(self._pass_env) | ({SYSTEM: HIDDEN} if IS_HIDDEN else {})
+        directory, dial = os.path.realpath(call.function.code), call.clock.dial()
+        try:
+            return spawn(_command(python), environment, directory, dial, call.failed, is_wanted)
+        except OSError:
+            raise NotStarted(python) from None
 
     def _let_go_of_ended(self, python: str) -> None:
         """A program that is no Python 3.9 or later ends at once as a template."""
@@ -204,7 +216,7 @@ class NotStarted(Exception):
     """The interpreter does not run."""
 
     def __init__(self, python: str) -> None:
-        super().__init__(f"{python} did not run the handler; it has to be Python 3.9 or later, see what it wrote")
+        super().__init__(f"{python} did not run the handler; it must be Python 3.9 or later; see its output")
 
 
 class ProcessInstance(InChild):
@@ -286,7 +298,7 @@ class ProcessInstance(InChild):
     def _start(self, call: Call) -> Child:
         call.clock.prepare(seconds_to_start(call))
         debug_port = self._debug_port(call)
-        child, pid = self._runtime.fork(call, debug_port)
+        child, pid = self._runtime.new_process(call, debug_port, self.is_wanted)
         # A debugger needs memory of its own.
         self._memory = None if debug_port else MemoryWatch(pid, self._function.memory_mb, self.interrupt)
         self._library = child.library
@@ -331,20 +343,31 @@ class ProcessInstance(InChild):
         return Finish(outcome, call.output.text(), broken=True)
 
 
+def _command(python: str) -> list[str]:
+    """The program of Python children, without its arguments."""
+    return [python, "-X", "utf8", _PROGRAM]
+
+
+def _environment(pass_env: Sequence[str] | None) -> dict[str, str]:
+    """Variables with which Python starts in a child; those of the handler come later."""
+    variables = {name: value for name, value in outside_variables(pass_env).items() if name != "TZ"}
+    return {**variables, "PYTHONHASHSEED": "0"}  # sets of a handler have the same order in each run
+
+
 class _Template:
     """A process that forks the instances of one interpreter; see ``child/template.py``."""
 
     def __init__(self, python: str, pass_env: Sequence[str] | None) -> None:
-        here, there = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        environment = {name: value for name, value in outside_variables(pass_env).items() if name != "TZ"}
+        here, there = _packets()
         with there:
             try:
                 self._process: Final = subprocess.Popen(
-                    [python, "-X", "utf8", _PROGRAM, str(there.fileno())],
-                    env={**environment, "PYTHONHASHSEED": "0"},  # sets of a handler have the same order in each run
+                    [*_command(python), str(there.fileno())],
+                    env=_environment(pass_env),
                     stdin=subprocess.DEVNULL,
                     pass_fds=(there.fileno(),),
                     start_new_session=True,
+                    creationflags=NEW_GROUP,
                 )
             except OSError:
                 here.close()
@@ -356,11 +379,11 @@ class _Template:
 
     def lives(self) -> bool:
         """Whether it can fork. A program that ends lets go of its socket first, and is gone a moment later."""
-        ending = select.poll()
+        ending = new_poll()
         ending.register(self._socket, 0)
         return self._process.poll() is None and not ending.poll(0)
 
-    def fork(self, dial: int) -> Child:
+    def fork(self, dial: ShownTime) -> Child:
         """A new process, which waits for its first frame; it may not have come up yet."""
         here, there, reading, writing = pipes()
         with self._lock:
@@ -368,7 +391,8 @@ class _Template:
             number = self._forks
             try:
                 packet = json.dumps({"fork": number}).encode()
-                socket.send_fds(self._socket, [packet], [there.fileno(), writing, dial])
+                if FORKS:
+                    socket.send_fds(self._socket, [packet], [there.fileno(), writing, dial.fd])
             except OSError:  # it has just ended; the child is gone before it began
                 pass
         there.close()
@@ -383,6 +407,14 @@ class _Template:
         """End it with all that it has forked."""
         with self._lock:
             self._socket.close()
-        self._process.send_signal(signal.SIGCONT)  # somebody may have stopped it
+        if FORKS:
+            self._process.send_signal(signal.SIGCONT)  # somebody may have stopped it
         self._process.wait()
         GUARDIAN.tell(f"-{self._process.pid}")
+
+
+def _packets() -> tuple[socket.socket, socket.socket]:
+    """A pair of sockets that keep packets apart, and pass open files."""
+    if FORKS:
+        return socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    raise AssertionError("nothing forks where there are none")

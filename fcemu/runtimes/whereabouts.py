@@ -8,6 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from fcemu.handler.system import DUMPS
 from fcemu.handler.time.originals import Originals
 
 _PATIENCE: Final = 2.0
@@ -42,21 +43,22 @@ def line_in(process: int, pid: int, lookout: Lookout) -> str:
     ``process``: a descriptor of the process.
     """
     with suppress(OSError, ValueError):
-        if _catches(pid, lookout.signal):
+        if DUMPS and _catches(pid, lookout.signal):
             return _line(_dump(process, pid, lookout))
     return ""
 
 
 def _catches(pid: int, number: int) -> bool:
     """Whether the signal does not end it: another program may run there now."""
-    caught = re.search(r"^SigCgt:\s*([0-9a-f]+)$", Path(f"/proc/{pid}/status").read_text(), re.MULTILINE)
+    caught = re.search(r"^SigCgt:\s*([0-9a-f]+)$", Path(f"/proc/{pid}/status").read_text("ascii"), re.MULTILINE)
     return caught is not None and bool(int(caught[1], 16) >> (number - 1) & 1)
 
 
 def _dump(process: int, pid: int, lookout: Lookout) -> str:
     with open(f"/proc/{pid}/fd/{lookout.fd}", "r+b", buffering=0) as file:
         file.truncate(0)
-        signal.pidfd_send_signal(process, lookout.signal)
+        if DUMPS:
+            signal.pidfd_send_signal(process, lookout.signal)
         until = _REAL.monotonic() + _PATIENCE
         while _REAL.monotonic() < until:
             file.seek(0)

@@ -5,14 +5,16 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 _CAUSES: Final = {
-    "output": "what a handler wrote differs: it has read real time or real randomness, or a thread of it wrote",
-    "outcome": "what a handler came to differs: it has read real time or real randomness, or asked the network",
-    "payload": "what was sent differs: the test, or a handler that invokes, has read real time or real randomness",
-    "body": "what was sent differs: a handler, or the test, has read real time or real randomness",
-    "at": "when it happened differs: a handler has waited for something real, such as a thread or a socket",
-    "due": "when it is due differs: a handler has waited for something real, such as a thread or a socket",
-    "until": "how long a handler sleeps differs: it has read real time or real randomness",
-    "kind": "what happened differs: a handler, or the test, does something else when it runs again",
+    "output": (
+        "the output of a handler differs: the handler reads real time or real randomness, or one of its threads writes"
+    ),
+    "outcome": "the outcome of a handler differs: the handler reads real time or real randomness, or asks the network",
+    "payload": "a payload differs: the test, or a handler that invokes, reads real time or real randomness",
+    "body": "a message differs: a handler, or the test, reads real time or real randomness",
+    "at": "the time of the fact differs: a handler waits for something real, such as a thread or a socket",
+    "due": "the due time differs: a handler waits for something real, such as a thread or a socket",
+    "until": "the length of a sleep differs: the handler reads real time or real randomness",
+    "kind": "the kind of the fact differs: a handler, or the test, does something else when it runs again",
 }
 """What may make a member of a fact differ."""
 

@@ -1,6 +1,7 @@
 """The explorer: makes the runs of a search, until one fails, and shrinks that."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import field
 
 from fcemu.core.questions import KILL, START, Choice
@@ -11,6 +12,12 @@ from fcemu.search.strategy import Choices, Run, Search
 
 RunOnce = Callable[[Script], bool]
 """Runs the story by a script, which keeps what was asked; whether the story failed."""
+Take = Callable[[], Script | None]
+"""Gives the next script; ``None`` where there is none, or none yet (``Search.take``)."""
+Made = Generator[tuple[Script, bool], None, None]
+Runner = Callable[[Take, RunOnce], Made]
+"""Takes scripts and runs the story by them. It yields each script, which has kept what was asked, with whether the
+story failed, in the order in which they were taken."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,22 +55,47 @@ class Result:
     """Of a sweep of the calendar: what is special about the instants."""
 
 
+def one_by_one(take: Take, run_once: RunOnce) -> Made:
+    """The runner of one process."""
+    while (script := take()) is not None:
+        yield script, run_once(script)
+
+
 def explore(
-    run_once: RunOnce, bounds: Bounds, seed: int, progress: Callable[[int], object] = lambda runs: None
+    run_once: RunOnce,
+    bounds: Bounds,
+    seed: int,
+    progress: Callable[[int], object] = lambda runs: None,
+    runner: Runner = one_by_one,
 ) -> Result:
-    """Search for a run in which the story fails. ``progress`` hears after each run how many were made."""
+    """Search for a run in which the story fails. ``progress`` hears after each run how many were made.
+
+    What is found is the same whatever the runner is: results are heard in the order of the scripts, and a script never
+    depends on results that one process would not have had.
+    """
     search = Search(seed=seed, runs=bounds.runs, exhaustive=bounds.exhaustive, exhaust_retries=bounds.exhaust_retries)
-    runs = 0
-    for script in search.scripts():
-        if runs and ((bounds.runs and runs >= bounds.runs) or bounds.over()):
-            break
-        failed = run_once(script)
-        runs += 1
-        progress(runs)
-        run = Run(tuple(script.asked), failed)
-        search.hear(run)
-        if failed:
-            return _shrunk(run, run_once, bounds, runs, search.distinct)
+    taken = runs = 0
+
+    def take() -> Script | None:
+        nonlocal taken
+        if taken and ((bounds.runs and taken >= bounds.runs) or bounds.over()):
+            return None
+        script = search.take()
+        taken += script is not None
+        return script
+
+    with closing(runner(take, run_once)) as made:
+        for script, failed in made:
+            if script.points and search.runs_in_vain:
+                break  # one process would not have made this run
+            runs += 1
+            progress(runs)
+            run = Run(tuple(script.asked), failed)
+            search.hear(run)
+            if failed:
+                made.close()
+                return _shrunk(run, run_once, bounds, runs, search.distinct)
+    search.take()  # it finds out whether there was another run
     return Result(runs=runs, distinct=search.distinct, complete=search.complete, exhaustive=bounds.exhaustive)
 
 

@@ -34,7 +34,7 @@ class Run:
 
 
 class Search:
-    """Hands out scripts and hears what came of them, in turn.
+    """Hands out scripts and hears what came of them, in the same order.
 
     The first is calm. Then comes every single deviation from the calm run; then pairs, those first of whose kinds none
     was tried; then random runs. ``runs``: how many the search may make, 0 for any number. Two runs with the same
@@ -57,37 +57,53 @@ class Search:
         self._longest = 0
         """The largest number of questions of a run with one deviation at most."""
         self._in_vain = 0
+        self._is_random = False
+        """Whether random runs have begun, which depend on nothing that is heard."""
         self.distinct = 0
         """How many different runs there were."""
         self.complete = False
         """Whether all runs were tried that there are, or that have at most ``exhaustive`` deviations."""
         self._level = 0
         self._turn: deque[Choices] = deque()
-        self._made = 0
+        self._taken = 0
+        """How many scripts were taken."""
+        self._heard = 0
+        """Of how many it is known what came of them."""
 
     def _script(self, choices: Choices) -> Script:
         return Script.of(choices, exhaust_retries=self._exhausts)
 
-    def scripts(self) -> Iterator[Script]:
-        """The scripts to run, one after the other; ``hear`` must be called before the next is taken."""
-        yield self._script(())
-        while True:
-            while not self._turn:
-                if not self._next_level():
-                    break
-            if self._turn and not (self._level > 1 and self._ordered and self._made >= self._ordered):
-                yield self._script(self._turn.popleft())
-            elif not self._turn and (self._exhaustive or not self._deeper):
-                self.complete = True
-                return
-            elif self._in_vain > _IN_VAIN:
-                return
-            else:
-                yield self._random_script()
+    def take(self) -> Script | None:
+        """The next script to run; ``None`` where there is no other, or where the next one depends on what came of
+        those that were taken: then ``hear`` must be called for these first, in their order."""
+        script = self._next()
+        self._taken += script is not None
+        return script
+
+    def _next(self) -> Script | None:
+        waits = self._taken > self._heard
+        if not self._taken:
+            return self._script(())
+        if not self._turn and not self._is_random:
+            if waits:
+                return None
+            self._next_level()
+        if self._turn and not (self._level > 1 and self._ordered and self._taken >= self._ordered):
+            return self._script(self._turn.popleft())
+        if not self._turn and (self._exhaustive or not self._deeper):
+            self.complete = True
+            return None
+        self._is_random = True
+        return None if self.runs_in_vain else self._random_script()
+
+    @property
+    def runs_in_vain(self) -> bool:
+        """Whether so many random runs were known already that no more of them are tried."""
+        return self._in_vain > _IN_VAIN
 
     def hear(self, run: Run) -> None:
-        """What came of the script that was taken last."""
-        self._made += 1
+        """What came of the first script of which that is not known yet."""
+        self._heard += 1
         choices = run.choices
         known = frozenset(choices)
         if known in self._known:
@@ -105,13 +121,11 @@ class Search:
         elif not self._deeper:
             self._deeper = any(True for _ in children(run))
 
-    def _next_level(self) -> bool:
-        """Begin with what has one deviation more; whether there is any."""
-        if self._level >= (self._exhaustive or 2):
-            return False
-        self._level += 1
-        self._turn.extend(mixed(self._levels.pop(self._level, [])))
-        return bool(self._turn)
+    def _next_level(self) -> None:
+        """Begin with what has one deviation more, if there is any."""
+        if self._level < (self._exhaustive or 2):
+            self._level += 1
+            self._turn.extend(mixed(self._levels.pop(self._level, [])))
 
     def _random_script(self) -> Script:
         """Deviations at points of a run that are drawn beforehand, wherever they fall: few at a time, because a defect

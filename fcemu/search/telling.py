@@ -16,12 +16,15 @@ def lines_of(result: Result, escapes: Sequence[str] = (), differs: str = "") -> 
     lines = [f"FAILED after {result.runs} runs, shrunk from {len(result.asked)} choices to {len(result.choices)}"]
     lines += [f"  choice {n}: {told(one, result.whys, many)}" for n, one in enumerate(result.choices, 1)]
     if len(result.broken) > 1:
-        lines.append(f"  {len(result.broken)} of {result.runs - 1} runs break it, beside choice 1:")
+        lines.append(
+            f"  {len(result.broken)} of {result.runs - 1} runs fail; besides "
+            "choice 1, these choices make the test fail:"
+        )
         lines += [f"    {told(one, result.whys, many)}" for choices in result.broken[1:] for one in choices]
     if not result.choices:
-        lines.append("  it fails without any choice: the calm run fails")
+        lines.append("  the test fails without any choice: the calm run fails")
     if result.doubt:
-        lines.append(f"  it may not repeat: {result.doubt}")
+        lines.append(f"  the failure may not repeat: {result.doubt}")
         lines += [f"    {line}" for line in differs.splitlines()]
     lines += reasons(escapes, "this run may not repeat")
     return lines

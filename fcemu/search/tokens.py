@@ -34,14 +34,14 @@ class Repeat:
         """Raise ``WrongToken`` unless ``definition`` is the text that the token was made for."""
         if self.definition != digest(definition):
             raise WrongToken(
-                "the token is of another definition, or of other options: it repeats a run of what they were when the "
+                "the token belongs to another definition or other options: it repeats a run of what they were when the "
                 "search found it; search again"
             )
 
     def demand_test(self, test: str) -> None:
         """Raise ``WrongToken`` unless ``test`` is the test that the token was made for."""
         if self.test and self.test != digest(test):
-            raise WrongToken(f"the token is of another test than {test}; run the test that it was printed for")
+            raise WrongToken(f"the token belongs to another test than {test}; run the test for which it was printed")
 
 
 def digest(text: str) -> str:
@@ -69,4 +69,4 @@ def decode(token: str) -> Repeat:
         read = tuple(Choice(names[question], str(place), int(answer)) for question, place, answer in choices)
         return Repeat(int(seed), read, str(definition), str(test), bool(exhausts))
     except (ValueError, TypeError, IndexError, zlib.error):
-        raise WrongToken(f"expected a token as a search prints it, got {token!r}") from None
+        raise WrongToken(f"expected a token that a search has printed, got {token!r}") from None

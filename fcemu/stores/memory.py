@@ -55,7 +55,7 @@ class MemoryStore:
         self._code.clear()
 
     def damaged(self, how: str) -> StoreError:
-        return StoreError(f"what was kept in memory is damaged: {how}")
+        return StoreError(f"the data that was kept in memory is damaged: {how}")
 
     def close(self) -> None:
         """Nothing is to be given up."""

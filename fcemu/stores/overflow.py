@@ -82,8 +82,8 @@ class OverflowFile:
                 yield
             except sqlite3.Error as refused:
                 raise StoreError(
-                    f"the temporary file of what has left memory cannot be used: {refused}. Make room where temporary "
-                    "files are (TMPDIR), or let more stay in memory (the option in_memory)"
+                    f"fcemu cannot use the temporary file for old invocations: {refused}. Make room where temporary "
+                    "files are (TMPDIR), or keep more in memory (the option in_memory)"
                 ) from None
 
     def write(self, after: int, facts: Sequence[Fact]) -> None:

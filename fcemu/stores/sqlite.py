@@ -36,6 +36,8 @@ _TABLES: Final = (
     "CREATE TABLE notes (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
     "CREATE TABLE code (sha256 TEXT PRIMARY KEY, zip BLOB NOT NULL) WITHOUT ROWID",
 )
+_BINARY: Final = getattr(os, "O_BINARY", 0)
+"""Windows writes other bytes without it."""
 _OWNERS_ONLY: Final = 0o600
 _BEGIN: Final = "begin"
 _WRITTEN: Final = "written"
@@ -90,7 +92,7 @@ class SqliteStore:
         """Facts and code may hold what is nobody else's business, so a new file is its owner's only; SQLite gives the
         log the same mode."""
         with suppress(OSError):  # it is there, or SQLite says what is wrong
-            os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, _OWNERS_ONLY))
+            os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL, _OWNERS_ONLY))
         with self._said("opened"):
             return sqlite3.connect(self.path, timeout=0, isolation_level=None, check_same_thread=False)
 
@@ -147,11 +149,11 @@ class SqliteStore:
     def _open_count(self, flags: int) -> None:
         name = f"{self.path}-count"
         try:
-            self._count = os.open(name, os.O_RDWR | os.O_CLOEXEC | flags, _OWNERS_ONLY)
+            self._count = os.open(name, os.O_RDWR | _BINARY | flags, _OWNERS_ONLY)
         except FileNotFoundError:
             raise StoreError(
                 f"data file {self.path}: {name} is missing, so facts may be missing too: {self._there()} are there. "
-                f"Put a copy of the files back; or, to go on with these, make {name} as an empty file"
+                f"Put a copy of the files back; or, to continue with these, make {name} as an empty file"
             ) from None
         except OSError as refused:
             raise StoreError(f"data file {self.path}: {name}: {refused.strerror}") from None
@@ -162,12 +164,13 @@ class SqliteStore:
             self._open_count(os.O_CREAT if is_closed else 0)
         name, there = f"{self.path}-count", self._there()
         try:
-            committed = int.from_bytes(os.pread(self._count, 8, 0))
+            os.lseek(self._count, 0, os.SEEK_SET)
+            committed = int.from_bytes(os.read(self._count, 8))
         except OSError as refused:
             raise StoreError(f"data file {self.path}: {name}: {refused.strerror}") from None
         if committed > there:
             raise StoreError(
-                f"data file {self.path}: {committed} facts were committed, and {there} are there: the file or its "
+                f"data file {self.path}: {committed} facts were committed, but only {there} are there: the file or its "
                 f"{self.path.name}-wal was cut off, as after a power cut. Put a copy of the files back; or, to go on "
                 f"without the last {committed - there}, make {name} an empty file"
             )
@@ -178,7 +181,8 @@ class SqliteStore:
             return count
 
     def _tell_count(self, facts: int) -> None:
-        os.pwrite(self._count, facts.to_bytes(8), 0)
+        os.lseek(self._count, 0, os.SEEK_SET)
+        os.write(self._count, facts.to_bytes(8))
 
     # Reading.
 
@@ -351,11 +355,13 @@ class SqliteStore:
         if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
             return StoreError(f"{where} is in use by another emulator; stop that one, or choose another file")
         if name.startswith("SQLITE_NOTADB"):
-            return StoreError(f"{where} is no database; choose another file")
+            return StoreError(f"{where} is not a database; choose another file")
         if name.startswith("SQLITE_CORRUPT"):
             return self.damaged(str(refused))
         if name.startswith("SQLITE_FULL"):
-            return StoreError(f"{where} cannot be {what}: the disk is full. Make room; what was answered is kept")
+            return StoreError(
+                f"{where} cannot be {what}: the disk is full. Make room; everything that was answered is kept"
+            )
         if name.startswith(("SQLITE_READONLY", "SQLITE_PERM", "SQLITE_AUTH", "SQLITE_CANTOPEN")):
             return StoreError(f"{where} cannot be {what}: {refused}. Its file and its directory must be writable")
         return StoreError(f"{where} cannot be {what}: {refused} ({name or type(refused).__name__})")

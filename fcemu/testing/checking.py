@@ -20,17 +20,17 @@ def demand_noticed(access: Access, *, idle: bool) -> None:
     missed = [one for one in records if one.state in BAD and one.id not in seen]
     _demand_none(
         [_failure(engine, engine.journal.whole(one)) for one in missed if not one.synchronous],
-        "nobody looked at these failed invocations, nor at their reports:",
+        "the test looked neither at these failed invocations nor at their reports:",
         "assert on the invocation or on its destination's message, or set strict=False",
     )
     _demand_none(
         [_failure(engine, engine.journal.whole(one)) for one in missed if one.synchronous],
-        "nobody looked at the replies of these failed synchronous invocations:",
+        "the test did not look at the replies of these failed synchronous invocations:",
         "assert on reply.error, call reply.result(), which raises it, or set strict=False",
     )
     _demand_none(
         [str(fault) for fault in engine.setup.faults() if not fault.struck],
-        "these faults never struck:",
+        "these faults never occurred:",
         "invoke the function, remove() the fault, or set strict=False",
     )
     if idle:

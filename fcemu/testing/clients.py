@@ -4,6 +4,8 @@ from collections.abc import Callable, Mapping
 from importlib import import_module
 from typing import Any, Final, NamedTuple
 
+from fcemu.core.wording import either
+
 
 class Sdk(NamedTuple):
     """One SDK: the package to install, the module of its client, and how that is made."""
@@ -21,7 +23,7 @@ def client_of(version: str, env: Mapping[str, str]) -> Any:
     """
     sdk = SDKS.get(version)
     if sdk is None:
-        raise ValueError(f"version: expected one of {', '.join(SDKS)}, found {version!r}")
+        raise ValueError(f"version: expected {either(SDKS)}, got {version!r}")
     try:
         module = import_module(sdk.module)
     except ModuleNotFoundError as missing:

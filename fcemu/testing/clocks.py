@@ -54,9 +54,9 @@ def kind_of(clock: object, rate: float) -> Callable[..., Emulator]:
     if clock == OWN:
         return partial(Emulator, before_run=refuse_frozen_time)
     if clock != FOLLOW:
-        raise ValueError(f"option clock: expected 'own' or 'follow', found {clock!r}")
+        raise ValueError(f"option clock: expected 'own' or 'follow', got {clock!r}")
     if rate:
-        raise ValueError(f"option clock: 'follow' needs a paused clock, rate is {rate:g}")
+        raise ValueError(f"option clock: 'follow' needs a paused clock, but the rate is {rate:g}")
     return _following
 
 
@@ -133,4 +133,4 @@ class FollowingClock(Clock):
 
     def set_rate(self, rate: float) -> None:
         """It is always paused."""
-        raise ValueError("a clock that follows the test's (clock='follow') cannot flow by itself")
+        raise ValueError("a clock that follows the test's clock (clock='follow') cannot flow by itself")

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from fcemu import host
-from fcemu.config import EMPTY, Definition, find_definition, read_definition, read_mapping
+from fcemu.config import EMPTY, Definition, find_definition
 from fcemu.core.names import FunctionRef
 from fcemu.core.options import EXPLORING, FIXTURE, OPTIONS, checked, value_of
 from fcemu.core.settings import Settings
@@ -31,6 +31,7 @@ from fcemu.testing.handles import Function, Invocation, function_named, invocati
 from fcemu.testing.lent import lent_time
 from fcemu.testing.mailboxes import EventBus, Queue, Topic
 from fcemu.testing.modes import Mode, autojumping, flowing
+from fcemu.testing.mutating import read_file, read_plain, used_as
 from fcemu.testing.properties import Properties
 from fcemu.testing.records import Duration, Fact, UnknownName
 from fcemu.testing.reports import report_of
@@ -57,8 +58,10 @@ class LocalEmulator:
         said = checked(options, FIXTURE)
         for name in EXPLORING:
             if said.get(name):
-                raise ValueError(f"option {name}: pytest runs a test again, an emulator cannot; say it by the marker")
+                raise ValueError(f"option {name}: pytest can run a test again, but an emulator cannot; use the marker")
         read = _read(definition, said)
+        self._sources = [used_as(definition, read)]
+        """What the definitions are called by which ``fcemu mutate`` finds the tests that use them."""
         chosen = {**_without_clock(checked(read.options)), **said}
         read = _with_environment(read, value_of(chosen, "environment"))
         chance, self._kill_at = answers_for(read, chosen), kill_at()
@@ -67,9 +70,9 @@ class LocalEmulator:
         self._environment: Final = value_of(chosen, "environment")
         self._recipe: Final = host.Recipe.of(read, lambda: chosen, partial(kind_of, self._clock), chance)
         if self._recipe.data is not None and self._clock != OWN:
-            raise ValueError("option data: a clock that follows the test's (clock='follow') cannot be kept")
-        self._places: tuple[Path, ...] = ()
-        """Directories in which ``define`` looks for a path, before the working directory."""
+            raise ValueError("option data: a clock that follows the test's clock (clock='follow') cannot be kept")
+        self._places: Callable[[], Sequence[Path]] = tuple
+        """Gives the directories in which ``define`` looks for a path, before the working directory."""
         self._own_host = server is None
         self._host: Final = server or LocalHost()
         module_of = partial(self._host.runtimes.module_of, isolate=self._recipe.isolate, process=self._recipe.process)
@@ -112,7 +115,7 @@ class LocalEmulator:
         if asked is None:
             return None
         self._engine.close()
-        raise ValueError("option intercept: another emulator of this process intercepts already; close it first")
+        raise ValueError("option intercept: another emulator of this process already intercepts; close it first")
 
     @property
     def _engine(self) -> Emulator:
@@ -132,22 +135,27 @@ class LocalEmulator:
 
     @property
     def host(self) -> str:
+        """The address on which the server listens, ``127.0.0.1``."""
         return self._host.host
 
     @property
     def port(self) -> int:
+        """The port on which the server listens."""
         return self._host.port
 
     @property
     def account_id(self) -> str:
+        """The account id in ARNs and contexts."""
         return self._settings.account.id
 
     @property
     def region(self) -> str:
+        """The region in ARNs and contexts."""
         return self._settings.account.region
 
     @property
     def seed(self) -> int:
+        """The seed that decides ids and every draw."""
         return self._settings.seed
 
     @property
@@ -304,8 +312,9 @@ class LocalEmulator:
         ``emulator:`` block wants other options than this emulator has. A path is looked for where the emulator's own
         definition was."""
         if isinstance(definition, str | Path) and definition != "":
-            definition = next((found for place in self._places if (found := place / definition).exists()), definition)
+            definition = next((found for place in self._places() if (found := place / definition).exists()), definition)
         more = _read(definition, self._recipe.options())
+        self._sources.append(used_as(definition, more))
         self._define(replace(more, options=_without_clock(more.options)))
 
     def _define(self, more: Definition, code: Mapping[FunctionRef, StandIn] | None = None) -> None:
@@ -343,7 +352,7 @@ class LocalEmulator:
         return Facts(self._engine.journal, 0)
 
     def timeline(self) -> str:
-        """The journal as text: a line a fact, with virtual times."""
+        """The journal as text: one line per fact, with virtual times."""
         return render(self._engine.journal, self.started)
 
     def explain(self) -> str:
@@ -379,7 +388,7 @@ class LocalEmulator:
 
     def _restart(self) -> None:
         if self._clock != OWN:
-            raise ValueError("restart() needs a clock of the emulator's own, and this one follows the test's")
+            raise ValueError("restart() needs a clock of the emulator's own, but this one follows the test's clock")
         self._host.restart()
 
     @blocking
@@ -461,8 +470,8 @@ def _read(definition: Source, options: Mapping[str, Any]) -> Definition:
     if definition is None or definition == "":
         return EMPTY
     if isinstance(definition, Mapping):
-        return read_mapping(definition, Path.cwd())
-    return read_definition(find_definition(Path(definition)), host.choices_of(options))
+        return read_plain(definition, Path.cwd())
+    return read_file(find_definition(Path(definition)), host.choices_of(options))
 
 
 def _with_environment(definition: Definition, environment: Mapping[str, Mapping[str, str]]) -> Definition:

@@ -25,7 +25,7 @@ class Environment(MutableMapping[str, str]):
         """Let these be all variables of the function. Raises ``TypeError`` for what is no text."""
         for name, text in variables.items():
             if not isinstance(name, str) or not isinstance(text, str):
-                raise TypeError(f"a variable is a text by its name, found {name!r}: {text!r}")
+                raise TypeError(f"expected a name and a value that are strings, got {name!r}: {text!r}")
         before = dict(self._there())
         self._access.set_environment(self._function, before, variables)
 

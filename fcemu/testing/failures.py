@@ -141,7 +141,7 @@ def remedy_of(engine: Emulator, invocation: Invocation) -> str | None:
 
 def _never_ran(case: _Case) -> str | None:
     if case.state is State.EXPIRED:
-        return "raise maxAsyncEventAgeInSeconds, or let it run earlier: the clock passed its maximum age"
+        return "raise maxAsyncEventAgeInSeconds, or let the event run earlier: its age exceeded the maximum"
     if case.state is State.INVALID:
         return "define the function again, or do not delete it before its invocations have run"
     return None
@@ -162,7 +162,7 @@ def _missing_module(case: _Case) -> str | None:
     missing = _module_missing(case.document)
     if missing is None:
         return None
-    where = f"into the code directory {case.code}" if case.code else "beside the handler"
+    where = f"into the code directory {case.code}" if case.code else "next to the handler"
     return f"install the module {missing!r} where this test runs, or put it {where}"
 
 
@@ -170,7 +170,7 @@ _LOADING: Final = {
     "UserCodeSyntaxError": "correct the syntax of that file",
     "ImportModuleError": "correct what the module of the handler {handler!r} imports, or that name",
     "HandlerNotFound": "define the function that the handler {handler!r} names, or correct that name",
-    "InvalidHandleName": "write the handler as module.function, found {handler!r}",
+    "InvalidHandleName": "write the handler as module.function, got {handler!r}",
     "UserCodeError": "correct what the body of the module does when it is imported",
 }
 
@@ -187,7 +187,7 @@ def _not_json(case: _Case) -> str | None:
         return "FC's Python does not await an async def: make the handler a plain function that calls asyncio.run(…)"
     if "<generator object" in case.document or "<async_generator object" in case.document:
         return "FC's Python does not run a generator: let the handler return a value instead of using yield"
-    return "return text, bytes, or what JSON has: numbers, texts, lists, dictionaries"
+    return "return a string, bytes, or values of JSON: numbers, strings, lists, dictionaries"
 
 
 def _parameters(case: _Case) -> str | None:
@@ -213,16 +213,16 @@ def _timed_out(case: _Case) -> str | None:
 
 def _refused(case: _Case) -> str | None:
     if isinstance(case.outcome, Throttled):
-        return "retry in the caller, or raise the function's instance limit; faults and stubs refuse, too"
+        return "retry in the caller, or raise the function's instance limit; a fault or a stub may also have refused it"
     if isinstance(case.outcome, SystemFailed):
-        return "retry in the caller: FC itself failed here, as faults and stubs make it do"
+        return "retry in the caller: FC itself failed here, because of a fault or a stub"
     return None
 
 
 def _stuck(case: _Case) -> str | None:
     if not isinstance(case.outcome, Stuck):
         return None
-    return "let nothing of the handler wait for something real while another thread of it sleeps in virtual time"
+    return "do not let one thread of the handler wait for something real while another one sleeps in virtual time"
 
 
 def _raised(case: _Case) -> str | None:

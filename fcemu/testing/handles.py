@@ -254,6 +254,7 @@ class Invocation:
 
     @property
     def request_id(self) -> str:
+        """The id that FC gave the request when it accepted it."""
         return self._record.id
 
     @property
@@ -278,6 +279,7 @@ class Invocation:
 
     @property
     def payload(self) -> bytes:
+        """The event as the caller sent it."""
         return self._whole(self._record).accepted.payload
 
     def json(self) -> Any:
@@ -287,6 +289,7 @@ class Invocation:
 
     @property
     def accepted(self) -> datetime:
+        """The virtual instant at which FC accepted it, in UTC."""
         return self._record.at
 
     @property
@@ -296,6 +299,7 @@ class Invocation:
 
     @property
     def ended(self) -> datetime | None:
+        """The virtual instant at which it reached a terminal state, in UTC; ``None`` before."""
         return self._seen().ended
 
     @property
@@ -316,7 +320,7 @@ class Invocation:
         there = f"has {count} {'attempt' if count == 1 else 'attempts'}" if count else "has not run yet"
         if record.finished:
             there = f"is {record.state} after {count or 'no'} {'attempt' if count == 1 else 'attempts'}"
-            return f"{self.function} {record.id} {there}, and will have no other"
+            return f"{self.function} {record.id} {there}, and will have no more"
         return f"{self.function} {record.id} is {record.state} and {there}; {self._access.who_moves()}"
 
     def _attempt(self, record: core.Invocation, attempt: core.Attempt) -> Attempt:
@@ -354,7 +358,7 @@ class Invocation:
         answer = recorded_answer_of(record)
         if answer is None:
             if record.finished:
-                raise NotEnded(f"{self!r} has no reply: no attempt of it has come to its end")
+                raise NotEnded(f"{self!r} has no reply: none of its attempts has ended")
             raise NotEnded(
                 f"{self.function} {record.id} is {record.state} and has no reply yet; {self._access.who_moves()}"
             )

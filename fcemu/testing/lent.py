@@ -72,7 +72,7 @@ class LentClock(AtRest):
 
     def _engine(self) -> Emulator:
         if self._access.closed:
-            raise ClosedError("virtual_time(): the emulator whose time this is was closed")
+            raise ClosedError("virtual_time(): the emulator to which this time belongs was closed")
         return self._access.engine
 
 

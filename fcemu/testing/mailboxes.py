@@ -20,9 +20,13 @@ class Message(Readable):
     """A message as it was delivered. ``invocation`` is the one it reports; ``None`` for one that a client sent."""
 
     id: str
+    """Its message id, as MNS gives it."""
     body: bytes
+    """The body as it was sent."""
     at: datetime
+    """The virtual instant at which it arrived, in UTC."""
     invocation: Invocation | None
+    """The invocation that the message reports, else ``None``."""
 
 
 class Mailbox:
@@ -34,6 +38,7 @@ class Mailbox:
 
     @property
     def name(self) -> str:
+        """Its name, without the kind before it."""
         return self._address.partition(":")[2]
 
     @property
@@ -87,7 +92,7 @@ class Queue(Mailbox):
         """
         seconds = 0 if delay is None else parse_duration(delay).total_seconds()
         if seconds != int(seconds):
-            raise ValueError(f"delay: MNS counts in whole seconds, found {seconds:g}")
+            raise ValueError(f"delay: MNS counts in whole seconds, got {seconds:g}")
         sending = Sending(body=encode(body), delay_seconds=None if delay is None else int(seconds))
         return self._message(self._access.engine.queues.send(self.name, sending))
 

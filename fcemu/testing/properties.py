@@ -58,13 +58,13 @@ class Eventually(Property):
     def broken(self, now: datetime) -> str:
         if not self._true and self._end is not None:
             if now > self._end:
-                return f"it was not true by {self._end.isoformat()}"
+                return f"it did not become true by {self._end.isoformat()}"
             self._true = bool(self._predicate())
         return ""
 
     def missed(self, now: datetime) -> str:
         late = self.broken(now)
-        return late or ("" if self._true else f"it is not true, and the story ends at {now.isoformat()}")
+        return late or ("" if self._true else f"it is not true, and the run ends at {now.isoformat()}")
 
 
 class ExactlyOnce(Property):

@@ -50,7 +50,7 @@ def read_json(body: bytes, what: str) -> Any:
     try:
         return json.loads(body)
     except ValueError as wrong:
-        raise ValueError(f"{what} is no JSON ({wrong}): it begins with {short(body)}") from None
+        raise ValueError(f"{what} is not JSON ({wrong}): it begins with {short(body)}") from None
 
 
 class Several(list[T]):
@@ -94,12 +94,19 @@ class Fact:
     """One fact of the journal: ``n`` counts from 1, ``data`` holds what belongs to its ``kind``."""
 
     n: int
+    """Its number in the journal, from 1."""
     at: datetime
+    """The virtual instant at which it happened, in UTC."""
     kind: str
+    """Its kind, such as ``Accepted``, ``Started`` or ``Failed``."""
     function: str
+    """``service/name`` or ``name``; ``""`` where it belongs to no function."""
     request_id: str
+    """The invocation to which it belongs, else ``""``."""
     attempt: int | None
+    """The number of the attempt to which it belongs, else ``None``."""
     data: Mapping[str, Any]
+    """What this kind of fact tells besides, by name."""
 
 
 class Readable:
@@ -170,11 +177,13 @@ class Reply:
 
     @property
     def status_code(self) -> int:
+        """The HTTP status with which FC answers the caller."""
         self._looked()
         return self._status_code
 
     @property
     def body(self) -> bytes:
+        """The body as it was sent: what the function returned, or FC's document of its error."""
         self._looked()
         return self._body
 
@@ -260,8 +269,11 @@ class Attempt:
     """One run of the handler, or one refusal to run it (``started == ended``)."""
 
     number: int
+    """Its number among the attempts of the invocation, from 1."""
     started: datetime
+    """The virtual instant at which it started, in UTC."""
     ended: datetime | None
+    """The virtual instant at which it ended, in UTC; ``None`` while it runs."""
     outcome: Outcome | None
     """``None`` while it runs, else ``returned``, ``function error``, ``timed out``, ``throttled``, ``system error``,
     ``stopped`` or ``stuck`` (only the clock held it up, which stood still for it)."""
@@ -272,6 +284,7 @@ class Attempt:
     logs: str
     """The log as FC writes it, with its marker lines."""
     instance_id: str
+    """The instance that ran it."""
     traceback: str | None = None
     """Where the handler failed, or was when it was ended, with the real paths of its files; ``None`` where no line is
     known. Nothing of it is in the journal."""
@@ -285,5 +298,8 @@ class Event:
     """A state that an invocation entered; ``detail`` is JSON text as FC writes it, ``""`` for plain transitions."""
 
     status: Status
+    """The state that the invocation entered."""
     at: datetime
+    """The virtual instant at which it did, in UTC."""
     detail: str
+    """JSON text as FC writes it, ``""`` for a plain transition."""

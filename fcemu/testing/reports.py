@@ -32,7 +32,7 @@ def sections(test: str, *, whole: bool) -> list[tuple[str, str]]:
     found = [section for part in shown for section in sections_of(part, test, whole=whole)]
     missing = gone + len(parts) - len(shown)
     if missing:
-        text = f"{missing} more emulators took part in this test before these"
+        text = f"this test used {missing} more emulators before these"
         found.append(("fcemu", text if gone else f"{text}, {MORE}"))
     return found
 

@@ -1,24 +1,30 @@
 """Emulators for a whole test run: one server for all tests, options from where a test runner finds them."""
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
 from fcemu import host
 from fcemu.backends import AUTO, choose
-from fcemu.config import EMPTY, Choices, Definition, find_definition, read_definition
+from fcemu.config import EMPTY, Choices, Definition, find_definition
 from fcemu.core.options import EXPLORING, FIXTURE, INI, OPTIONS, checked, options_in
 from fcemu.core.settings import settings_of
+from fcemu.engine.collector import take_for_old
 from fcemu.host import LocalHost
 from fcemu.testing.emulator import LocalEmulator, environment_of
+from fcemu.testing.mutating import is_changed, note_file, read_file
 
 
 def prepare(backend: str) -> None:
-    """Patch the time functions of this process, once, by the backend that the ini file asks for."""
+    """Patch the time functions of this process, once, by the backend that the ini file asks for. What was imported for
+    that stays until the process ends, so the garbage collector need not walk over it."""
     from fcemu.runtimes import timeshift
 
     choose(backend)
     timeshift.install()
+    take_for_old()
 
 
 class Suite:
@@ -55,7 +61,7 @@ class Suite:
         definition = self._definition(given.pop("definition", None), beside, checked(given, FIXTURE))
         given = {name: value for name, value in given.items() if name not in EXPLORING}
         emulator = LocalEmulator(definition, server=self._shared_host() if shared else None, **given)
-        emulator._places = tuple(self._upward(beside))
+        emulator._places = partial(self._upward, beside)
         return emulator
 
     def environment(self) -> dict[str, str] | str:
@@ -97,11 +103,13 @@ class Suite:
         if given == "":
             return EMPTY
         if not isinstance(given, str | Path):
-            raise ValueError(f"option definition: expected a path or a mapping, found {given!r}")
-        path = self._found.get((beside, given))
-        if path is None or not path.is_file():
-            near = next((there for place in self._upward(beside) if (there := place / given).exists()), None)
-            path = self._found[beside, given] = find_definition(near or self._root / given)
+            raise ValueError(f"option definition: expected a path or a mapping, got {given!r}")
+        known = self._found.get((beside, given))
+        if known is not None:
+            with suppress(FileNotFoundError, NotADirectoryError):  # it is not where it was: it is looked for anew
+                return self._cached(known, choices)
+        near = next((there for place in self._upward(beside) if (there := place / given).exists()), None)
+        path = self._found[beside, given] = find_definition(near or self._root / given)
         return self._cached(path, choices)
 
     def _upward(self, beside: Path) -> list[Path]:
@@ -117,6 +125,7 @@ class Suite:
         stamp = (stat.st_mtime_ns, stat.st_size)
         which = (path, choices.region, choices.account_id, choices.environment)
         known = self._read.get(which)
-        if known is None or known[0] != stamp:
-            known = self._read[which] = (stamp, read_definition(path, choices))
+        note_file(path, choices)
+        if known is None or known[0] != stamp or is_changed(path):
+            known = self._read[which] = (stamp, read_file(path, choices))
         return known[1]

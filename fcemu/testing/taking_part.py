@@ -17,6 +17,8 @@ _KEPT: Final = 20
 class Part(Protocol):
     """An emulator of a test: ``LocalEmulator``."""
 
+    _sources: list[str]
+
     @property
     def _access(self) -> Access: ...
 

@@ -306,7 +306,7 @@ class View {
         await this.#refresh();
         this.#define();
         await follow(facts => this.hear(facts));
-        this.say('the emulator began anew, or ended', false);
+        this.say('the emulator started anew or ended', false);
       } catch (wrong) {
         if (wrong.type === 'access-denied') return this.#askToken();
         this.say(`no emulator answers here: ${wrong.message}`, true);

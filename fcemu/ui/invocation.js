@@ -37,7 +37,7 @@ export class Detail {
     if (key === this.drawn) return;
     this.drawn = key;
     if (!known) {
-      find('h-one').textContent = one ? `${one.who} was not accepted yet` : 'No invocation selected';
+      find('h-one').textContent = one ? `${one.who} has not been accepted yet` : 'No invocation selected';
       find('doing').replaceChildren();
       find('story').replaceChildren();
       return;
@@ -151,7 +151,7 @@ async function copy(text, what) {
     await navigator.clipboard.writeText(text);
     return {done: `${what} is on the clipboard`, text};
   } catch {
-    return {done: `${what}; this browser does not let it be put on the clipboard, so copy it from here`, text};
+    return {done: `${what}; this browser does not allow access to the clipboard, so copy the text from here`, text};
   }
 }
 

@@ -123,13 +123,13 @@ export class Panels {
     const said = Object.fromEntries([...find('words').querySelectorAll('[data-word]')].map(input =>
       [input.dataset.word, input.dataset.word === 'status' ? Number(input.value) : input.value]));
     await ask('POST', '/faults', {fault: find('kind').value, function: find('whose').value, times: Number(find('times').value), ...said});
-    return 'the fault waits for the next attempt that it fits';
+    return 'the fault affects the next attempt that matches';
   }
 
   #faults() {
     const rows = this.lists.faults.map(each => h('li', {}, h('span', {},
       `${each.fault} ${each.function}${['status', 'when', 'by', 'again'].filter(word => each[word] != null).map(word => `, ${word} ${each[word]}`).join('')}`),
-    h('span', {class: 'quiet'}, `struck ${each.struck} of ${each.times}`), h('button', {
+    h('span', {class: 'quiet'}, `occurred ${each.struck} of ${each.times} times`), h('button', {
       'aria-label': `remove fault ${each.n}`, onclick: () => this.view.act(async () => { await ask('DELETE', `/faults?n=${each.n}`); return 'removed'; }),
     }, 'remove')));
     find('faults').replaceChildren(...rows.length ? rows : [h('li', {class: 'quiet'}, 'none')]);

@@ -72,12 +72,12 @@ def test_an_event_of_oss_names_the_bucket_of_the_trigger_and_what_was_said(emula
     ("trigger", "said", "why"),
     [
         ("files", {"object": "out/a.mov"}, "does not begin with its prefix 'in/'"),
-        ("files", {"object": "in/a.mov", "event": "ObjectModified:UpdateObjectMeta"}, "is none of its events"),
-        ("files", {"object": "in/a.mov", "bucket": "other"}, "the bucket is 'other', its sourceArn names 'films'"),
+        ("files", {"object": "in/a.mov", "event": "ObjectModified:UpdateObjectMeta"}, "is not one of its events"),
+        ("files", {"object": "in/a.mov", "bucket": "other"}, "the bucket is 'other', but its sourceArn names 'films'"),
         ("news", {"body": "x"}, "the message's tag '' is not its filterTag 'urgent'"),
-        ("bus", {"source": "bank"}, 'source is "bank", its pattern wants ["shop"]'),
+        ("bus", {"source": "bank"}, 'source is "bank", but its pattern requires ["shop"]'),
         ("edge", {"domain": "cdn.example.com", "event": "CachedObjectsRefreshed"}, "is not its eventName"),
-        ("edge", {"domain": "example.com"}, "is none of its domains: cdn.example.com"),
+        ("edge", {"domain": "example.com"}, "is not one of its domains: cdn.example.com"),
     ],
 )
 def test_an_event_that_does_not_pass_the_filter_invokes_nothing_and_says_so(emulator, trigger, said, why):
@@ -93,13 +93,13 @@ def test_an_event_that_does_not_pass_the_filter_invokes_nothing_and_says_so(emul
     [
         ("files", {}, "an event of oss needs object (the key of the object)"),
         ("files", {"objct": "a"}, "has no field 'objct'; did you mean 'object'?"),
-        ("files", {"object": 1}, "object: expected text, found 1"),
-        ("files", {"object": "in/a", "size": -1}, "size: expected a whole number, 0 or more, found -1"),
+        ("files", {"object": 1}, "object: expected text, got 1"),
+        ("files", {"object": "in/a", "size": -1}, "size: expected a whole number of 0 or more, got -1"),
         ("rows", {}, "an event of tablestore needs key"),
-        ("rows", {"key": {"id": 1}, "type": "Put"}, "type: expected PutRow, UpdateRow, DeleteRow, found 'Put'"),
-        ("stream", {}, "is of type kafka, whose events fcemu cannot write; give a payload"),
-        ("often", {"payload": "x", "object": "a"}, "expected fields or a payload, found both: object"),
-        ("often", {"object": "a"}, "a timer's event has no fields, found: object"),
+        ("rows", {"key": {"id": 1}, "type": "Put"}, "type: expected PutRow, UpdateRow or DeleteRow, got 'Put'"),
+        ("stream", {}, "is of type kafka, whose events fcemu cannot make; give a payload"),
+        ("often", {"payload": "x", "object": "a"}, "expected fields or a payload, got both: object"),
+        ("often", {"object": "a"}, "a timer's event has no fields, got: object"),
     ],
 )
 def test_fields_that_are_wrong_or_missing_are_named(emulator, trigger, said, message):

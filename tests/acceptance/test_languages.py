@@ -101,7 +101,7 @@ def test_a_caller_in_a_process_of_its_own_waits_as_long_as_its_callee_sleeps(emu
     reply = emulator.function(name).invoke("done")
     assert (reply.error, reply.text) == (None, text)
     assert emulator.now == emulator.at("+100s")
-    assert "was called by somebody without" not in emulator.timeline()
+    assert "was called without" not in emulator.timeline()
 
 
 def test_an_http_handler_of_2_0_in_node_answers_the_request_of_a_trigger(emulator):

@@ -167,7 +167,7 @@ def test_a_long_poll_is_answered_at_the_instant_of_the_report(emulator, declined
     got = []
     thread = threading.Thread(target=lambda: got.append(declined.receive_message(30)))
     thread.start()
-    while "somebody waits for a message of queue:declined" not in emulator.explain():
+    while "a consumer waits for a message of queue:declined" not in emulator.explain():
         threading.Event().wait(0.001)
     emulator.advance("1h")
     thread.join()

@@ -57,7 +57,7 @@ with LocalEmulator(shown) as again:
 try:
     read_mapping(definition("gren"), Path())
 except DefinitionError as wrong:
-    assert "functions.f.colour: expected red or green, found 'gren'" in str(wrong), wrong
+    assert "functions.f.colour: expected red or green, got 'gren'" in str(wrong), wrong
     assert "did you mean 'green'?" in str(wrong)
 else:
     raise AssertionError("a file may say anything of it")

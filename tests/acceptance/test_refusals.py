@@ -90,7 +90,7 @@ def test_a_thousand_refusals_are_told_and_then_one_fact_says_so(emulator):
     found = refusals(emulator)
     assert len(found) == 1001
     assert found[-1].data["code"] == ""
-    assert emulator.timeline().endswith("1,000 refused requests are in the journal, and those that follow are not")
+    assert emulator.timeline().endswith("1,000 refused requests are in the journal; it does not record further ones")
 
 
 def test_a_refused_attempt_keeps_its_name_in_the_journal(emulator):

@@ -107,9 +107,9 @@ def test_an_empty_body_is_an_object_without_fields(plane: Plane, body: bytes) ->
     [
         (b"{", "the request body is not valid JSON: Expecting property name"),
         (b'{"functionName": "rotate"', "the request body is not valid JSON: "),
-        (b"[1]", "the request body must be a JSON object, found [1]"),
-        (b"5", "the request body must be a JSON object, found 5"),
-        (b'"x"', "the request body must be a JSON object, found x"),
+        (b"[1]", "the request body must be a JSON object, got [1]"),
+        (b"5", "the request body must be a JSON object, got 5"),
+        (b'"x"', "the request body must be a JSON object, got x"),
         (b"\xff\xfe\x00", "the request body is not valid JSON: "),
         (b"[" * 100_000, "the request body is not valid JSON: "),
     ],

@@ -168,7 +168,7 @@ def test_explain_says_what_is_due(shop):
     found = shop.json("GET", "/explain")
     assert (found["in_flight"], found["waiting_for"]) == ([], [])
     assert found["next_due"] == "2026-01-01T00:01:40.000000Z"
-    assert "nobody moves the clock" in found["text"]
+    assert "nothing moves the clock" in found["text"]
 
 
 def test_a_record_tells_the_whole_life(shop):

@@ -193,7 +193,7 @@ OUTSIDE = "<!DOCTYPE a [<!ENTITY x SYSTEM 'file:///etc/passwd'>]><Message><Messa
         (b"<Message>&nothing;</Message>", "line 1, column 10: undefined entity"),
         (b'<?xml version="1.0" encoding="ebcdic"?><Message/>', "unknown encoding"),
         (b"<Message><a>" + b"<b>" * 20, "more than 16 elements inside each other"),
-        (b"<Account/>", "found the element Account; expected Message or Messages"),
+        (b"<Account/>", "expected the element Message or Messages, got Account"),
     ],
 )
 def test_bad_xml_is_a_clear_error(shop, body, message):
@@ -277,7 +277,7 @@ def test_what_is_written_is_read_back():
 
 
 def test_what_is_not_the_expected_document_says_what_is():
-    with pytest.raises(MNSError, match=r"^MalformedXML: found the element B; expected A"):
+    with pytest.raises(MNSError, match=r"^MalformedXML: expected the element A, got B"):
         read_xml(b"<B/>", "A")
 
 
@@ -302,14 +302,14 @@ def test_own_routes_send_read_and_clear(shop):
     ("path", "body", "status", "detail"),
     [
         ("/queues/q/messages", b"{}", 400, "expected the field body"),
-        ("/queues/q/messages", b'{"body": 7}', 400, 'expected text, or {"base64": '),
-        ("/queues/q/messages", b'{"body": {"base64": "?"}}', 400, 'expected text, or {"base64": '),
+        ("/queues/q/messages", b'{"body": 7}', 400, 'expected a string, or {"base64": '),
+        ("/queues/q/messages", b'{"body": {"base64": "?"}}', 400, 'expected a string, or {"base64": '),
         ("/queues/q/messages", b'{"body": "x", "delay_seconds": 1.5}', 400, "field 'delay_seconds'"),
         (
             "/queues/q/messages",
             b'{"body": "x", "priority": 17}',
             400,
-            "Priority: expected a whole number between 1 and 16",
+            "Priority: expected a whole number from 1 to 16",
         ),
         ("/queues/q/messages", b'{"body": ""}', 400, "MessageBody: expected at least one byte"),
         ("/queues/p/messages", b'{"body": "x"}', 404, "there is no queue 'p'; known: q"),

@@ -51,7 +51,7 @@ def test_every_operation_that_comes_later_says_its_name(served):
 def test_who_wants_to_upload_code_to_a_bucket_is_told_what_to_do_instead(served):
     with served.client() as ask:
         for path in ("/2016-08-15/tempBucketToken", "/2016-08-15/services/x/tempCodeBucketToken"):
-            assert "no object storage here; send the code itself as zipFile" in str(ask("GET", path).json())
+            assert "fcemu has no object storage; send the code itself as zipFile" in str(ask("GET", path).json())
 
 
 @pytest.mark.parametrize(

@@ -119,7 +119,7 @@ def test_a_fault_that_came_over_http_and_never_struck_fails_the_check(code):
         connection.request("POST", "/_fcemu/faults", json.dumps({"fault": "throttle", "function": "f"}))
         assert connection.getresponse().read()
         connection.close()
-        with pytest.raises(AssertionError, match="these faults never struck:\n  throttle"):
+        with pytest.raises(AssertionError, match="these faults never occurred:\n  throttle"):
             emulator.check()
         assert emulator.function("f").invoke_async().result() == "own code"
 
@@ -134,8 +134,7 @@ def test_a_fault_that_came_over_http_and_never_struck_fails_the_check(code):
             (
                 400,
                 "invalid-field",
-                "field 'fault': found \"throttel\" (text), "
-                "expected throttle or fail or crash or delay or deliver_twice",
+                "field 'fault': expected throttle, fail, crash, delay or deliver_twice, got \"throttel\" (a string)",
             ),
         ),
         (
@@ -147,7 +146,7 @@ def test_a_fault_that_came_over_http_and_never_struck_fails_the_check(code):
             (
                 400,
                 "invalid-field",
-                "field 'function': found \"a b\" (text), expected the name of a function, 'name' or 'service/name'",
+                "field 'function': expected the name of a function, 'name' or 'service/name', got \"a b\" (a string)",
             ),
         ),
         (
@@ -157,15 +156,15 @@ def test_a_fault_that_came_over_http_and_never_struck_fails_the_check(code):
         ({"fault": "delay", "function": "orders/charge"}, (400, "invalid-body", "delay needs the field 'by'")),
         (
             {"fault": "delay", "function": "orders/charge", "by": -1},
-            (400, "invalid-field", "by: expected a duration above 0, found -1 s"),
+            (400, "invalid-field", "by: expected a duration above 0, got -1 s"),
         ),
         (
             {"fault": "fail", "function": "orders/charge", "status": 404},
-            (400, "invalid-field", "status: expected 500 or 503, found 404"),
+            (400, "invalid-field", "status: expected 500 or 503, got 404"),
         ),
         (
             {"fault": "crash", "function": "orders/charge", "times": 0},
-            (400, "invalid-field", "times: expected a whole number above 0, found 0"),
+            (400, "invalid-field", "times: expected a whole number above 0, got 0"),
         ),
     ],
 )
@@ -232,9 +231,9 @@ def test_a_callable_is_no_stub_and_outlives_those_that_cover_it(emulator, good, 
 @pytest.mark.parametrize(
     ("steps", "expected"),
     [
-        (None, (400, "invalid-field", "field 'steps': found null, expected a list of one or more steps")),
-        ([], (400, "invalid-field", "field 'steps': found [] (a list), expected a list of one or more steps")),
-        ([{}, 7], (400, "invalid-field", "step 2: found 7 (a number), expected an object")),
+        (None, (400, "invalid-field", "field 'steps': expected a list of one or more steps, got null")),
+        ([], (400, "invalid-field", "field 'steps': expected a list of one or more steps, got [] (a list)")),
+        ([{}, 7], (400, "invalid-field", "step 2: expected an object, got 7 (a number)")),
         (
             [{"return": 1}],
             (
@@ -244,7 +243,7 @@ def test_a_callable_is_no_stub_and_outlives_those_that_cover_it(emulator, good, 
                 "Expected: returns, raises, seconds, logs, status",
             ),
         ),
-        ([{"status": 404}], (400, "invalid-field", "step 1: status: expected 200, 429, 500, 503, found 404")),
+        ([{"status": 404}], (400, "invalid-field", "step 1: status: expected 200, 429, 500 or 503, got 404")),
         (
             [{"status": 429, "returns": 1}],
             (400, "invalid-field", "step 1: an attempt that is refused with 429 does not run; leave out returns"),
@@ -254,12 +253,12 @@ def test_a_callable_is_no_stub_and_outlives_those_that_cover_it(emulator, good, 
             (
                 400,
                 "invalid-field",
-                'step 1: field \'raises\': found "E" (text), expected {"errorType": text, "errorMessage": text}',
+                'step 1: field \'raises\': expected {"errorType": STRING, "errorMessage": STRING}, got "E" (a string)',
             ),
         ),
         (
             [{"seconds": "2"}],
-            (400, "invalid-field", "step 1: field 'seconds': found \"2\" (text), expected a number"),
+            (400, "invalid-field", "step 1: field 'seconds': expected a number, got \"2\" (a string)"),
         ),
     ],
 )

@@ -631,5 +631,5 @@ def test_a_handler_calls_back_with_its_own_keys_until_its_attempt_is_over(emulat
 
 @pytest.mark.parametrize("keys", [["LTAIme"], [":x"], {"a": ""}])
 def test_keys_that_are_none_are_refused(keys):
-    with pytest.raises(ValueError, match="option access_keys: expected a map of access keys and their secrets"):
+    with pytest.raises(ValueError, match="option access_keys: expected a map from access keys to their secrets"):
         LocalEmulator("", access_keys=keys)

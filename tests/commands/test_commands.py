@@ -152,7 +152,7 @@ def test_timers_are_listed_and_fired(emulator):
     assert emulator.invocation(told("timers", "fire", "orders/charge/never")["request_id"]).source == "timer"
     assert [each["trigger"] for each in told("timers")] == ["nightly", "never"]
     assert "did you mean 'orders/charge/nightly'?" in wrong(1, "timers", "fire", "orders/charge/nightl")
-    assert "names no trigger" in wrong(2, "timers", "fire", "nightly")
+    assert "is not the name of a trigger" in wrong(2, "timers", "fire", "nightly")
 
 
 def test_triggers_are_listed_with_what_can_be_said_of_their_events(emulator):
@@ -179,7 +179,7 @@ def test_a_trigger_is_fired_with_fields(emulator):
         (["objekt=x"], 1, "did you mean 'object'?"),
         ([], 1, "needs object"),
         (["object"], 2, "'object' is not of the form FIELD=VALUE"),
-        (["object=in/a.png", "size=big"], 2, "size: expected a whole number, 0 or more, got 'big'"),
+        (["object=in/a.png", "size=big"], 2, "size: expected a whole number of 0 or more, got 'big'"),
     ],
 )
 def test_what_is_said_wrong_of_an_event(emulator, fields, status, says):
@@ -202,7 +202,7 @@ def test_the_beginning_of_several_ids_names_none(emulator):
     first, second = (emulator.function("task").invoke_async(ORDER, delay=60) for _ in "12")
     common = first.request_id[:10]
     assert second.request_id.startswith(common)
-    assert "2 request ids begin like this" in wrong(1, "stop", common)
+    assert "2 request ids begin with it" in wrong(1, "stop", common)
 
 
 def test_an_invocation_runs_again_repaired(emulator, tmp_path):
@@ -223,11 +223,11 @@ def test_an_invocation_runs_again_repaired(emulator, tmp_path):
 
 def test_faults_are_put_listed_and_removed(emulator):
     assert good("faults", "put", "Fail", "orders/charge", "status=503", "times=2").stdout == (
-        "fault 1: fail orders/charge status=503 times=2, struck 0\n"
+        "fault 1: fail orders/charge status=503 times=2, occurred 0 times\n"
     )
     good("faults", "put", "deliver-twice", "task", "again=1m")
     assert good("faults", "list").stdout == good("faults").stdout
-    assert good("faults").stdout.endswith("2  deliver_twice task again=60 times=1, struck 0\n")
+    assert good("faults").stdout.endswith("2  deliver_twice task again=60 times=1, occurred 0 times\n")
     assert [each["fault"] for each in told("faults")] == ["fail", "deliver_twice"]
     good("faults", "remove", "1")
     assert [each["n"] for each in told("faults")] == [2]
@@ -271,7 +271,7 @@ def test_a_stub_runs_its_steps_in_the_order_of_the_command_line(emulator):
 
 def test_what_is_said_wrong_of_a_stub(emulator):
     assert "expected JSON" in wrong(2, "stub", "task", "--returns", "text")
-    assert "--remove takes no steps" in wrong(2, "stub", "task", "--returns", "1", "--remove")
+    assert "--remove cannot be combined with steps" in wrong(2, "stub", "task", "--returns", "1", "--remove")
     assert "there is no stub of task" in wrong(1, "stub", "task")
     assert "did you mean 'task'?" in wrong(1, "stub", "tsk", "--returns", "1")
 
@@ -410,7 +410,7 @@ def test_the_case_of_a_command_does_not_matter(emulator):
 @pytest.mark.parametrize(
     ("args", "says"),
     [
-        (("clock", "advance", "-5"), "write how far it shall move on, as in: fcemu clock advance 5"),
+        (("clock", "advance", "-5"), "write how far the clock is to move, as in: fcemu clock advance 5"),
         (("clock", "advance", "-1h"), "time does not go back"),
         (("exec", "true"), "write: fcemu exec -- true"),
         (("exec", "--port", "0", "sh", "-c", "exit 1"), "write: fcemu exec --port 0 -- sh -c 'exit 1'"),

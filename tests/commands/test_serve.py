@@ -185,7 +185,7 @@ def test_each_request_attempt_retry_and_report_is_a_line_with_virtual_time(folde
             "+10.5 s charge (2) | logged",
             "+10.5 s charge (2) | no end of line",
             "+10.5 s charge (2) attempt 2 failed: KeyError: 'card'",
-            "as the attempt before",
+            "the same traceback as the attempt before",
             "+10.5 s charge (2) Failed: function error, 1 retries used up",
             "+10.5 s charge (2) delivered to queue:declined",
         ]
@@ -212,7 +212,7 @@ def test_quiet_tells_of_failures_only(folder):
         assert re.search(r"Failed: function error, 1 retries used up$", lines[0])
         assert lines[1] == "    Traceback (most recent call last):"
         assert lines[-1] == "    KeyError: 'card'"
-    assert "leave one out" in wrong(2, "serve", "-q", "-v", "--empty")
+    assert "leave one of them out" in wrong(2, "serve", "-q", "-v", "--empty")
 
 
 def test_verbose_tells_of_every_fact(folder):
@@ -264,7 +264,7 @@ def test_a_busy_server_leaves_lines_out_and_says_so(monkeypatch):
 
     facts = asyncio.run(story())
     first, *lines = written.getvalue().splitlines()
-    assert first == f"… {facts - 100} facts are not shown here; 'fcemu timeline' shows all"
+    assert first == f"… {facts - 100} more facts are not shown here; 'fcemu timeline' shows all"
     assert len(lines) == 100
     assert lines[-1].endswith("Succeeded")
 
@@ -352,7 +352,7 @@ def test_an_edited_definition_is_read_again(watched):
 def test_the_last_good_definition_stays_and_its_problems_are_told(watched):
     folder, process, client = watched
     write(folder / "fcemu.yaml", "functions: {charge: {handlr: handler.charge}}\n")
-    said = "".join(lines_until(process, "the definition before it stays"))
+    said = "".join(lines_until(process, "fcemu keeps the previous definition"))
     assert "handlr" in said
     assert len(client.functions()) == 2
     assert client.invoke("charge", b'{"card": 1}').body == b"1"
@@ -387,7 +387,7 @@ def test_a_handler_that_calls_fc_itself_is_told_of_once(folder, runtime):
     with serving("--rate", "0", "--runtime", runtime) as (process, client, _):
         client.invoke("call", REAL_HOST.encode())
         said = rest(process)
-        assert said.count(f"a handler calls {REAL_HOST}, which is not intercepted") == 1
+        assert said.count(f"a handler calls {REAL_HOST}, which fcemu does not intercept") == 1
         assert "warning: a handler calls" in said
         assert "fcemu: warning" not in said
 
@@ -411,7 +411,7 @@ def test_a_handler_in_node_that_calls_fc_itself_is_told_of(tmp_path, monkeypatch
 def test_with_intercept_nothing_is_told_of_that(folder):
     with serving("--rate", "0", "--intercept") as (process, client, _):
         client.invoke("call", REAL_HOST.encode())
-        assert "which is not intercepted" not in rest(process)
+        assert "which fcemu does not intercept" not in rest(process)
 
 
 # How errors are shown.

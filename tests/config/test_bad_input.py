@@ -33,17 +33,23 @@ def said(text, name="fcemu.yaml"):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        (f"vars:\n{LONG_CHAIN}  v20000: 1\n", "fcemu.yaml:53:8: variables lead too far"),
-        (f"vars:\n{DOUBLING}  v40: x\n", "a text becomes too long once its variables are put in"),
-        (f"vars:\n{DOUBLING_MAPS}  v40: x\n", "more than 100000 values once the variables are put in"),
-        (f"vars:\n{NESTING_MAPS}  v80: x\n", "variables lead too far"),
-        (f"vars:\n{WIDE}{USES}", "more than 100000 values once the variables are put in"),
-        ("vars: {a: 1}\nregion: '" + "${vars.a}" * 1001 + "'", "fcemu.yaml:2:9: more than 1000 variables in one text"),
-        ("vars: {a: '${vars.a}'}", "fcemu.yaml:1:11: ${vars.a} leads back to itself"),
-        ("vars: {a: {b: '${vars.a}'}}", "fcemu.yaml:1:15: ${vars.a} leads back to itself"),
+        (
+            f"vars:\n{LONG_CHAIN}  v20000: 1\n",
+            "fcemu.yaml:53:8: the chain of variables that refer to each other is too long",
+        ),
+        (f"vars:\n{DOUBLING}  v40: x\n", "a string becomes too long once its variables are replaced"),
+        (f"vars:\n{DOUBLING_MAPS}  v40: x\n", "more than 100000 values once the variables are replaced"),
+        (f"vars:\n{NESTING_MAPS}  v80: x\n", "the chain of variables that refer to each other is too long"),
+        (f"vars:\n{WIDE}{USES}", "more than 100000 values once the variables are replaced"),
+        (
+            "vars: {a: 1}\nregion: '" + "${vars.a}" * 1001 + "'",
+            "fcemu.yaml:2:9: more than 1000 variables in one string",
+        ),
+        ("vars: {a: '${vars.a}'}", "fcemu.yaml:1:11: ${vars.a} refers to itself"),
+        ("vars: {a: {b: '${vars.a}'}}", "fcemu.yaml:1:15: ${vars.a} refers to itself"),
         ("vars: {a: '${vars}'}", "${vars}: write ${vars.NAME}"),
-        ("vars: {a: 'x${vars.m}', m: {}}", "${vars.m} is a map, which cannot be a part of a text"),
-        ("vars: {a: '${env()}'}", "${env()}: expected the name of a variable and perhaps a default"),
+        ("vars: {a: 'x${vars.m}', m: {}}", "${vars.m} is a map, which cannot be part of a string"),
+        ("vars: {a: '${env()}'}", "${env()}: expected the name of a variable and optionally a default"),
         ("vars: {a: '${env(" + "f(" * 50 + ")" * 50 + ")}'}", "cannot be read"),
         ("region: '${vars." + "a." * 5000 + "}'", "there is no vars in this file"),
     ],
@@ -56,19 +62,19 @@ def test_variables_that_would_never_end_end(here, text, message):
     ("value", "message"),
     [
         ("${file('nothing.txt')}", "there is no file 'nothing.txt'"),
-        ("${file('.')}", ". is no file"),
-        ("${file('/dev/zero')}", "/dev/zero is no file"),
-        ("${json('{')}", "is no JSON"),
-        ("${json('" + "[" * 100_000 + "')}", "is no JSON"),
-        ("${yaml('- - [')}", "not YAML"),
+        ("${file('.')}", ". is not a file"),
+        ("${file('/dev/zero')}", "/dev/zero is not a file"),
+        ("${json('{')}", "is not valid JSON"),
+        ("${json('" + "[" * 100_000 + "')}", "is not valid JSON"),
+        ("${yaml('- - [')}", "not valid YAML"),
         ("${path('nothing')}", "there is no file 'nothing'"),
-        ("${regex('x')}", "regex() is for the names of actions"),
+        ("${regex('x')}", "regex() works only in the names of actions"),
         ("${resources.g.props.x}", "there is no resource 'g'"),
         ("${resources.f.props.x}", "there is no 'x' in resource f"),
-        ("${this.props.environmentVariables.A}", "leads back to itself"),
-        ("${env.init('A', 'x')}", "expected a whole number, found 'x'"),
-        ("${nothing.at.all}", "there is no such name"),
-        ("${1+1}", "there is no such name"),
+        ("${this.props.environmentVariables.A}", "refers to itself"),
+        ("${env.init('A', 'x')}", "expected a whole number, got 'x'"),
+        ("${nothing.at.all}", "that name does not exist"),
+        ("${1+1}", "that name does not exist"),
     ],
 )
 def test_expressions_of_s_yaml_that_mean_nothing(here, value, message):
@@ -80,12 +86,12 @@ def test_expressions_of_s_yaml_that_mean_nothing(here, value, message):
 
 def test_files_that_extend_each_other_in_a_circle(here):
     Path("b.yaml").write_text("extend: s.yaml\n")
-    assert "more than 8 files extend each other; is there a circle?" in said(DEVS + "extend: b.yaml\n", "s.yaml")
+    assert "more than 8 files extend each other; check for a cycle" in said(DEVS + "extend: b.yaml\n", "s.yaml")
 
 
 def test_a_file_that_is_extended_has_its_own_places(here):
     Path("base.yaml").write_text("vars: {x: 1\n")
-    assert said(DEVS + "extend: base.yaml\n", "s.yaml").startswith("base.yaml:2:1: not YAML: ")
+    assert said(DEVS + "extend: base.yaml\n", "s.yaml").startswith("base.yaml:2:1: not valid YAML: ")
 
 
 @pytest.mark.parametrize(
@@ -129,7 +135,7 @@ def test_a_file_that_is_wrong_in_thousands_of_places_says_so(here):
     text = "functions:\n  f:\n    handler: a.b\n" + "".join(f"    timeout{n}: 1\n" for n in range(20_000))
     lines = [line for line in said(text).splitlines() if not line.startswith("  ")]
     assert lines[0] == "fcemu.yaml:4:5: unknown key 'timeout0' in function f"
-    assert lines[-1] == "fcemu.yaml: more than 500 problems and warnings; the rest was not looked at"
+    assert lines[-1] == "fcemu.yaml: there are more than 500 problems and warnings; fcemu did not check the rest"
     assert len(lines) == 501
 
 

@@ -47,7 +47,7 @@ def test_warnings_are_status_0_and_with_strict_1(here):
     warned(here)
     result = check("s.yaml")
     assert result.exit_code == 0
-    assert result.stdout.startswith("s.yaml:3:9: warning: {{ access }} is to be filled in by 's init'\n")
+    assert result.stdout.startswith("s.yaml:3:9: warning: {{ access }} is a placeholder that 's init' fills in\n")
     assert result.stderr == "s.yaml: good, 1 function, 5 warnings\n"
     assert check("s.yaml", "--strict").exit_code == 1
 
@@ -105,7 +105,7 @@ def test_code_that_is_a_zip_is_printed_as_one(here):
 
 @pytest.mark.parametrize(
     ("zipped", "message"),
-    [("x", "'x': is not base64: "), ("aGVsbG8=", "'aGVsbG8=': the code is not a zip that can be unpacked: ")],
+    [("x", "'x': is not base64: "), ("aGVsbG8=", "'aGVsbG8=': fcemu cannot unpack the code as a zip: ")],
 )
 def test_code_that_is_no_zip_is_a_problem(here, zipped, message):
     write("fcemu.yaml", f"functions:\n  a:\n    handler: index.handler\n    code: {{zipFile: {zipped}}}\n")
@@ -119,7 +119,7 @@ def test_what_two_files_define_cannot_be_printed_as_one(here):
     write("index.py", "def handler(event, context): ...\n")
     result = check("fcemu.yaml", "fcemu.yaml", "--print")
     assert result.exit_code == 1
-    assert "function a is defined in" in result.stderr
+    assert "function a is already defined in" in result.stderr
     assert result.stdout == ""
 
 
@@ -237,7 +237,7 @@ def test_a_function_is_found_however_it_is_bound(here, source):
         ("run()", "a.py has no 'run'\n"),
         ("x = lambda run: (y := run)", "a.py has no 'run'\n"),
         ("", "a.py has no 'run'\n"),
-        ("x = 1\ndef run(:", "a.py:2 is no Python: "),
+        ("x = 1\ndef run(:", "a.py:2 is not valid Python: "),
         ("x = '\x00'", "a.py"),
     ],
 )
@@ -254,11 +254,14 @@ def test_a_function_that_is_not_there_is_a_problem(here, source, message):
     [
         ("async def run(event, context): ...", "run() is an async def, and FC's Python does not await it"),
         ("def run(event, context):\n    yield 1", "run() is a generator, and FC's Python does not run it"),
-        ("def run(event): ...", "run() cannot be called as run(event, context), which is what FC does"),
-        ("def run(event, context, more): ...", "run() cannot be called as run(event, context), which is what FC does"),
+        ("def run(event): ...", "run() cannot be called as run(event, context), which is how FC calls it"),
+        (
+            "def run(event, context, more): ...",
+            "run() cannot be called as run(event, context), which is how FC calls it",
+        ),
         (
             "def run(event, context, *, more): ...",
-            "run() cannot be called as run(event, context), which is what FC does",
+            "run() cannot be called as run(event, context), which is how FC calls it",
         ),
     ],
 )
@@ -299,4 +302,4 @@ def test_a_hook_that_is_not_there_is_a_problem(here):
     write("a.py", "def run(event, context): ...\n")
     result = check("fcemu.yaml")
     assert "fcemu.yaml:1:46: handler: a.py has no 'begin'" in result.stdout
-    assert "fcemu.yaml:1:74: handler: no file for 'b.end'" in result.stdout
+    assert "fcemu.yaml:1:74: handler: there is no file for 'b.end'" in result.stdout

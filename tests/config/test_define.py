@@ -231,12 +231,12 @@ def test_code_may_be_a_link(here):
 def test_a_missing_directory_is_one_problem_however_many_functions_share_it(here):
     write("source/a.py")
     text = "code: sourc\nfunctions:\n  f: {handler: a.b}\n  g: {handler: a.c}\n"
-    assert said(text) == "fcemu.yaml:1:7: code: no directory 'sourc'\n  did you mean 'source'?"
+    assert said(text) == "fcemu.yaml:1:7: code: there is no directory 'sourc'\n  did you mean 'source'?"
 
 
 @pytest.mark.parametrize("text", ["code: no\\such", "services: {s: {code: no\\such}}"])
 def test_a_missing_directory_is_a_problem_even_where_nobody_uses_it(here, text):
-    assert said(text).endswith("code: no directory 'no\\\\such'")
+    assert said(text).endswith("code: there is no directory 'no\\\\such'")
 
 
 @pytest.mark.parametrize(

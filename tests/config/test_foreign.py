@@ -104,7 +104,7 @@ def test_an_asynchronous_invocation_of_an_s_yaml_reports_where_it_says():
 def test_a_service_and_its_functions_have_no_name_of_two_words():
     for service, function in (("a$b", "f"), ("s", "a$b")):
         services = {service: {"functions": {function: {"handler": "a.b"}}}}
-        with pytest.raises(DefinitionError, match=r"'a\$b' cannot name a (service|function)"):
+        with pytest.raises(DefinitionError, match=r"'a\$b' is not a valid (service|function) name"):
             read_mapping({"services": services}, FIXTURES)
 
 
@@ -126,7 +126,7 @@ def test_an_account_of_an_env_file_that_is_none_is_a_problem_there(tmp_path, mon
     monkeypatch.chdir(tmp_path)
     Path(".env").write_text("ACCOUNT_ID=me\n")
     Path("template.yml").write_text("Transform: Aliyun::Serverless-2018-04-03\nResources: {}\n")
-    with pytest.raises(DefinitionError, match=r"^\.env:1:1: accountId: expected digits, found 'me'$"):
+    with pytest.raises(DefinitionError, match=r"^\.env:1:1: accountId: expected digits, got 'me'$"):
         read_definition(Path())
 
 
@@ -139,5 +139,5 @@ def test_several_files_are_one_definition():
 
 def test_a_function_that_two_files_define_is_a_problem():
     orders = read_definition(FIXTURES / "orders")
-    with pytest.raises(DefinitionError, match=r"function orders/charge is defined in .*orders/fcemu\.yaml already"):
+    with pytest.raises(DefinitionError, match=r"function orders/charge is already defined in .*orders/fcemu\.yaml"):
         composed([orders, orders])

@@ -90,7 +90,7 @@ def test_a_component_that_is_a_path_is_a_function_if_it_has_what_a_function_has(
 def test_what_has_not_is_left_out_as_before(folder, form, lacks):
     definition = read(folder, form.format(component="./components/x").replace(lacks, ""))
     assert definition.functions == ()
-    assert "own is left out: './components/x' is no function" in definition.warnings[0].message
+    assert "own: './components/x' is not a function" in definition.warnings[0].message
 
 
 @pytest.mark.parametrize(
@@ -154,4 +154,6 @@ def test_whatever_fc_keeps_of_a_function_an_s_yaml_may_have_and_it_is_kept(folde
     text = DEVS_3.format(component="fc3").replace("code: .", f"code: ., {name}: {{a: 1}}")
     definition = read(folder, text)
     assert [function.kept for function in definition.functions] == [{name: {"a": 1}}]
-    assert [warning.message for warning in definition.warnings] == [f"kept, but without effect here: {name} (line 6)"]
+    assert [warning.message for warning in definition.warnings] == [
+        f"fcemu keeps these settings, but they have no effect here: {name} (line 6)"
+    ]

@@ -143,16 +143,16 @@ def test_relaxed_limits_allow_more_wherever_they_stand_in_the_file():
     after = shape("functions: {f: {handler: a.b, memorySize: 1}}\n" + RELAXED)
     assert after["functions"]["f"]["memory_mb"] == 1
     assert problems(settings, "maxAsyncEventAgeInSeconds: 2592001", top=RELAXED) == [
-        "maxAsyncEventAgeInSeconds: expected whole seconds 1-2592000, found 2592001"
+        "maxAsyncEventAgeInSeconds: expected a whole number of seconds from 1 to 2592000, got 2592001"
     ]
 
 
 # Values that are wrong
 
-SECONDS = "timeout: expected whole seconds 1-86400, found "
-MEMORY = "memorySize: expected whole MB 128-32768 in steps of 64, found "
-ISO = "start: expected a date and time with a zone, such as 2026-01-01T00:00:00Z, found "
-LIST = "retrySeconds: expected a list of one or more numbers, seconds 0-2592000, found "
+SECONDS = "timeout: expected a whole number of seconds from 1 to 86400, got "
+MEMORY = "memorySize: expected a whole number of MB from 128 to 32768 in steps of 64, got "
+ISO = "start: expected a date and time with a zone, such as 2026-01-01T00:00:00Z, got "
+LIST = "retrySeconds: expected a list of one or more values, each a number of seconds from 0 to 2592000, got "
 TARGET = "write function:NAME, queue:NAME, topic:NAME, eventbus:NAME or an ARN"
 
 
@@ -178,34 +178,38 @@ TARGET = "write function:NAME, queue:NAME, topic:NAME, eventbus:NAME or an ARN"
         (function, "memorySize: 64", MEMORY + "64"),
         (function, "memorySize: 32832", MEMORY + "32832"),
         (function, "memorySize: 129", MEMORY + "129"),
-        (function, "runtime: pyton3", "runtime: expected a runtime of FC, found 'pyton3'"),
-        (function, "runtime: 3.10", "runtime: expected a runtime of FC, found 3.10"),
-        (function, "code: 1", "code: expected the path of a directory or a zip, found 1"),
-        (function, "code: ''", "code: expected the path of a directory or a zip, found ''"),
-        (function, "code: []", "code: expected the path of a directory or a zip, or a map, found an empty list"),
+        (function, "runtime: pyton3", "runtime: expected a runtime of FC, got 'pyton3'"),
+        (function, "runtime: 3.10", "runtime: expected a runtime of FC, got 3.10"),
+        (function, "code: 1", "code: expected the path of a directory or a zip, got 1"),
+        (function, "code: ''", "code: expected the path of a directory or a zip, got ''"),
+        (function, "code: []", "code: expected the path of a directory or a zip, or a map, got an empty list"),
         (function, "code: {}", "nothing says where the files are in code of f"),
-        (function, "code: {src: x, zipFile: eA==}", "'zipFile' beside 'src': only one of them is possible"),
+        (function, "code: {src: x, zipFile: eA==}", "'zipFile' cannot be combined with 'src'"),
         (function, "onDemandConfig: {maximumInstanceCount: 1}", "'onDemandConfig' is for functions of 2.0"),
         (function, "preFreeze: a.b", "'preFreeze' is for functions of 2.0"),
         (of_service, "versions: {'1': {}}", "'versions' is for functions of 3.0"),
         (of_service, "aliases: {live: LATEST}", "'aliases' is for functions of 3.0"),
         (of_service, "tags: {a: b}", "'tags' is for functions of 3.0"),
-        (function, "environmentVariables: A=1", "environmentVariables: expected a map of names and texts, found 'A=1'"),
-        (settings, "maxAsyncRetryAttempts: 9", "maxAsyncRetryAttempts: expected a whole number 0-8, found 9"),
-        (settings, "maxAsyncRetryAttempts: -1", "maxAsyncRetryAttempts: expected a whole number 0-8, found -1"),
+        (
+            function,
+            "environmentVariables: A=1",
+            "environmentVariables: expected a map from names to strings, got 'A=1'",
+        ),
+        (settings, "maxAsyncRetryAttempts: 9", "maxAsyncRetryAttempts: expected a whole number from 0 to 8, got 9"),
+        (settings, "maxAsyncRetryAttempts: -1", "maxAsyncRetryAttempts: expected a whole number from 0 to 8, got -1"),
         (
             settings,
             "maxAsyncEventAgeInSeconds: 604801",
-            "maxAsyncEventAgeInSeconds: expected whole seconds 1-604800, found 604801",
+            "maxAsyncEventAgeInSeconds: expected a whole number of seconds from 1 to 604800, got 604801",
         ),
         (settings, "onSuccess: audit", f"onSuccess: 'audit' is not a destination; {TARGET}"),
         (settings, "onFailure: 'queue:'", f"onFailure: 'queue:' is not a destination; {TARGET}"),
         (
             settings,
             "onFailure: {destination: x}",
-            f"onFailure: expected a destination: {TARGET.removeprefix('write ')}, found a map",
+            f"onFailure: expected a destination: {TARGET.removeprefix('write ')}, got a map",
         ),
-        (emulator, "deliverTo: x", "deliverTo: expected a map of destinations and URLs, found 'x'"),
+        (emulator, "deliverTo: x", "deliverTo: expected a map from destinations to URLs, got 'x'"),
         (emulator, "deliverTo: {'queue:': 'http://a/'}", f"deliverTo: 'queue:' is not a destination; {TARGET}"),
         (
             emulator,
@@ -220,48 +224,52 @@ TARGET = "write function:NAME, queue:NAME, topic:NAME, eventbus:NAME or an ARN"
         (
             emulator,
             "deliverTo: {'queue:q': 7}",
-            "queue:q: expected a URL like http://127.0.0.1:8080/hook, found 7",
+            "queue:q: expected a URL like http://127.0.0.1:8080/hook, got 7",
         ),
-        (settings, f"onFailure: queue:{'q' * 507}", "onFailure: expected at most 512 characters, found 513"),
-        (emulator, "seed: -1", "seed: expected a whole number 0-9223372036854775807, found -1"),
-        (emulator, "limits: lax", "limits: expected strict or relaxed, found 'lax'"),
-        (emulator, "limits: off", "limits: expected strict or relaxed, found off, which YAML reads as false"),
+        (settings, f"onFailure: queue:{'q' * 507}", "onFailure: expected at most 512 characters, got 513"),
+        (emulator, "seed: -1", "seed: expected a whole number from 0 to 9223372036854775807, got -1"),
+        (emulator, "limits: lax", "limits: expected strict or relaxed, got 'lax'"),
+        (emulator, "limits: off", "limits: expected strict or relaxed, got off, which YAML reads as false"),
         (emulator, "retrySeconds: []", LIST + "an empty list"),
         (emulator, "retrySeconds: 1", LIST + "1"),
-        (emulator, "retrySeconds: [1, -1]", "retrySeconds: expected seconds 0-2592000, found -1"),
+        (emulator, "retrySeconds: [1, -1]", "retrySeconds: expected a number of seconds from 0 to 2592000, got -1"),
         (
             emulator,
             "retrySeconds: [.inf]",
-            "retrySeconds: expected seconds 0-2592000, found .inf, which YAML reads as a number",
+            "retrySeconds: expected a number of seconds from 0 to 2592000, got .inf, which YAML reads as a number",
         ),
-        (emulator, "retryServerErrors: 'true'", "retryServerErrors: expected true or false, found 'true'"),
-        (emulator, "retryServerErrors: 1", "retryServerErrors: expected true or false, found 1"),
-        (emulator, "destinationDepth: 1001", "destinationDepth: expected a whole number 0-1000, found 1001"),
-        (emulator, "watchdogSeconds: 0", "watchdogSeconds: expected seconds above 0, at most 86400, found 0"),
-        (emulator, "graceSeconds: -0.1", "graceSeconds: expected seconds 0-86400, found -0.1"),
-        (emulator, "clock: 0", "clock: expected a map, found 0"),
-        (emulator, "clock: {rate: -1}", "rate: expected a number 0-1000000, found -1"),
+        (emulator, "retryServerErrors: 'true'", "retryServerErrors: expected true or false, got 'true'"),
+        (emulator, "retryServerErrors: 1", "retryServerErrors: expected true or false, got 1"),
+        (emulator, "destinationDepth: 1001", "destinationDepth: expected a whole number from 0 to 1000, got 1001"),
+        (
+            emulator,
+            "watchdogSeconds: 0",
+            "watchdogSeconds: expected a number of seconds above 0 and at most 86400, got 0",
+        ),
+        (emulator, "graceSeconds: -0.1", "graceSeconds: expected a number of seconds from 0 to 86400, got -0.1"),
+        (emulator, "clock: 0", "clock: expected a map, got 0"),
+        (emulator, "clock: {rate: -1}", "rate: expected a number from 0 to 1000000, got -1"),
         (
             emulator,
             "clock: {rate: .nan}",
-            "rate: expected a number 0-1000000, found .nan, which YAML reads as a number",
+            "rate: expected a number from 0 to 1000000, got .nan, which YAML reads as a number",
         ),
         (emulator, "clock: {start: 2026-01-01}", ISO + "2026-01-01"),
         (emulator, "clock: {start: 2026-01-01T00:00:00}", ISO + "2026-01-01T00:00:00"),
         (emulator, "clock: {start: now}", ISO + "'now'"),
         (emulator, "clock: {start: 0001-01-01T00:00:00+14:00}", ISO + "0001-01-01T00:00:00+14:00"),
-        (shape, "accountId: 1234567890123456", "accountId: expected digits, found 1234567890123456"),
-        (shape, "accountId: 0123", "accountId: expected digits, found 0123, which YAML reads as an octal number"),
-        (shape, "accountId: 'me'", "accountId: expected digits, found 'me'"),
-        (shape, "region: no", "region: expected text, found no, which YAML reads as false"),
-        (shape, "region: ''", "region: expected text, found ''"),
-        (shape, "functions: []", "functions: expected a map of functions by name, found an empty list"),
-        (shape, "functions: {f: a.b}", "f: expected a map, found 'a.b'"),
-        (shape, "functions: {f: }", "f: expected a map, found nothing"),
+        (shape, "accountId: 1234567890123456", "accountId: expected digits, got 1234567890123456"),
+        (shape, "accountId: 0123", "accountId: expected digits, got 0123, which YAML reads as an octal number"),
+        (shape, "accountId: 'me'", "accountId: expected digits, got 'me'"),
+        (shape, "region: no", "region: expected a string, got no, which YAML reads as false"),
+        (shape, "region: ''", "region: expected a string, got ''"),
+        (shape, "functions: []", "functions: expected a map of functions by name, got an empty list"),
+        (shape, "functions: {f: a.b}", "f: expected a map, got 'a.b'"),
+        (shape, "functions: {f: }", "f: expected a map, got nothing"),
         (shape, "functions: {f: {}}", "handler is missing in function f"),
-        (shape, "functions: {1f: {handler: a.b}}", "'1f' cannot name a function"),
-        (shape, "functions: {a.b: {handler: a.b}}", "'a.b' cannot name a function"),
-        (shape, "services: {-s: {}}", "'-s' cannot name a service"),
+        (shape, "functions: {1f: {handler: a.b}}", "'1f' is not a valid function name"),
+        (shape, "functions: {a.b: {handler: a.b}}", "'a.b' is not a valid function name"),
+        (shape, "services: {-s: {}}", "'-s' is not a valid service name"),
         (shape, "services: {s: {functions: {f: {}}}}", "handler is missing in function s/f"),
     ],
 )
@@ -272,12 +280,12 @@ def test_a_wrong_value_says_what_was_expected_and_what_was_found(make, line, mes
 @pytest.mark.parametrize(
     ("name", "said"),
     [
-        ("FC_X", "'FC_X' cannot name a variable: it is reserved for FC's own"),
-        ("_X", "'_X' cannot name a variable"),
-        ("1X", "'1X' cannot name a variable"),
-        ("A-B", "'A-B' cannot name a variable"),
-        ("''", "'' cannot name a variable"),
-        ("no", "expected a text as key, found no, which YAML reads as false"),
+        ("FC_X", "'FC_X' is not a valid variable name: it is reserved for FC"),
+        ("_X", "'_X' is not a valid variable name"),
+        ("1X", "'1X' is not a valid variable name"),
+        ("A-B", "'A-B' is not a valid variable name"),
+        ("''", "'' is not a valid variable name"),
+        ("no", "expected a string as the key, got no, which YAML reads as false"),
     ],
 )
 def test_the_name_of_a_variable_follows_fcs_rules(name, said):
@@ -288,8 +296,8 @@ def test_2_0_reserves_its_old_names_of_credentials_and_3_0_does_not():
     line = "environmentVariables: {topic: x, securityToken: y}"
     assert function(line)["environment"] == {"topic": "x", "securityToken": "y"}
     assert problems(shape, f"services: {{s: {{functions: {{f: {{handler: a.b, {line}}}}}}}}}") == [
-        "'topic' cannot name a variable: it is reserved for FC's own",
-        "'securityToken' cannot name a variable: it is reserved for FC's own",
+        "'topic' is not a valid variable name: it is reserved for FC",
+        "'securityToken' is not a valid variable name: it is reserved for FC",
     ]
 
 
@@ -310,13 +318,13 @@ def test_2_0_reserves_its_old_names_of_credentials_and_3_0_does_not():
     ],
 )
 def test_a_value_of_which_tools_make_different_texts_needs_quotes(written, said):
-    assert problems(function, f"environmentVariables: {{A: {written}}}") == [f"A: expected text, found {said}"]
+    assert problems(function, f"environmentVariables: {{A: {written}}}") == [f"A: expected a string, got {said}"]
 
 
 def test_what_no_environment_can_hold_is_refused():
     (problem,) = problems(function, 'environmentVariables: {A: "a\\0"}')
-    assert problem.startswith("A: expected text that an environment can hold, found 'a")
-    with pytest.raises(DefinitionError, match="found 'a\\\\ud800'"):
+    assert problem.startswith("A: expected a string without NUL and lone surrogate characters, got 'a")
+    with pytest.raises(DefinitionError, match="got 'a\\\\ud800'"):
         read_mapping({"functions": {"f": {"handler": "a.b", "environmentVariables": {"A": "a\ud800"}}}}, Path())
 
 
@@ -335,16 +343,16 @@ def test_the_variables_of_a_function_have_a_limit_of_bytes(length, top, most):
     if length + 1 <= most:
         assert len(function(line, top=top)["environment"]["A"].encode()) == length
     else:
-        said = f"environmentVariables: {length + 1} bytes of names and values, at most {most} are allowed"
+        said = f"environmentVariables: the names and values have {length + 1} bytes; at most {most} are allowed"
         assert problems(function, line, top=top) == [said]
 
 
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ("auth: {verify: maybe}", "verify: expected true or false, found 'maybe'"),
-        ("auth: {accessKeys: LTAIme}", "accessKeys: expected a map of access keys and their secrets, found 'LTAIme'"),
-        ("auth: {accessKeys: {LTAIme: 7}}", "LTAIme: expected text, found 7"),
+        ("auth: {verify: maybe}", "verify: expected true or false, got 'maybe'"),
+        ("auth: {accessKeys: LTAIme}", "accessKeys: expected a map from access keys to their secrets, got 'LTAIme'"),
+        ("auth: {accessKeys: {LTAIme: 7}}", "LTAIme: expected a string, got 7"),
         ("auth: {keys: {}}", "unknown key 'keys' in auth of emulator"),
     ],
 )
@@ -358,11 +366,11 @@ def test_who_may_ask_is_said_by_a_flag_and_texts(line, message):
 @pytest.mark.parametrize(
     ("line", "problem"),
     [
-        ("[{asyncTask: true}, {qualifier: LATEST}]", "asyncInvokeConfig: qualifier 'LATEST' was there before"),
-        ("[{qualifier: a}, {qualifier: b}, {qualifier: a}]", "asyncInvokeConfig: qualifier 'a' was there before"),
-        ("{qualifier: not/one}", "qualifier: expected a version or an alias, found 'not/one'"),
-        ("[stable]", "asyncInvokeConfig: expected a map, found 'stable'"),
-        ("[]", "asyncInvokeConfig: expected a map, found an empty list"),
+        ("[{asyncTask: true}, {qualifier: LATEST}]", "asyncInvokeConfig: qualifier 'LATEST' appears more than once"),
+        ("[{qualifier: a}, {qualifier: b}, {qualifier: a}]", "asyncInvokeConfig: qualifier 'a' appears more than once"),
+        ("{qualifier: not/one}", "qualifier: expected a version or an alias, got 'not/one'"),
+        ("[stable]", "asyncInvokeConfig: expected a map, got 'stable'"),
+        ("[]", "asyncInvokeConfig: expected a map, got an empty list"),
     ],
 )
 def test_settings_by_qualifier_name_each_qualifier_once(line, problem):
@@ -390,12 +398,12 @@ def test_settings_by_qualifier_name_each_qualifier_once(line, problem):
         (function, "codeUri", "did you mean 'code'?"),
         (function, "CodeUri", "did you mean 'code'?"),
         (function, "AsyncConfiguration", "did you mean 'asyncInvokeConfig'?"),
-        (function, "name", "the name is the key above"),
-        (function, "functionName", "the name is the key above"),
+        (function, "name", "the key above is the name"),
+        (function, "functionName", "the key above is the name"),
         (function, "retries", "did you mean 'maxAsyncRetryAttempts'? it belongs one level down, in asyncInvokeConfig"),
         # wrong case
-        (function, "Timeout", "did you mean 'timeout'? case matters"),
-        (function, "Triggers", "did you mean 'triggers'? case matters"),
+        (function, "Timeout", "did you mean 'timeout'? (keys are case-sensitive)"),
+        (function, "Triggers", "did you mean 'triggers'? (keys are case-sensitive)"),
         # wrong level
         (settings, "timeout", "'timeout' belongs one level up, in function f"),
         (settings, "memory", "did you mean 'memorySize'? it belongs one level up, in function f"),
@@ -441,11 +449,11 @@ def test_a_misspelt_handler_is_not_missing_as_well(key):
 def test_all_problems_are_told_at_once():
     assert problems(shape, "regio: x\naccountId: x\nfunctions: {f: {timeout: x}, g: {handler: 1}}\nstubs: 1") == [
         "unknown key 'regio' at the top level",
-        "accountId: expected digits, found 'x'",
+        "accountId: expected digits, got 'x'",
         "handler is missing in function f",
         SECONDS + "'x'",
-        "handler: expected module.function, found 1",
-        "stubs: expected a map of stubs by name, found 1",
+        "handler: expected module.function, got 1",
+        "stubs: expected a map of stubs by name, got 1",
     ]
 
 
@@ -457,7 +465,7 @@ def test_all_problems_are_told_at_once():
         ("code: 2026", "put quotes around it: '2026'"),
         ("code: on", "put quotes around it: 'on'"),
         ("runtime: pythn3.9", "did you mean 'python3.9'?"),
-        ("environmentVariables: {A: }", "write '' for an empty text"),
+        ("environmentVariables: {A: }", "write '' for an empty string"),
     ],
 )
 def test_a_wrong_value_comes_with_what_to_do(line, hint):
@@ -473,7 +481,7 @@ def test_a_bound_of_instances_is_not_said_twice(tmp_path):
     said = {"services": {"s": {"functions": {"f": {"handler": "a.b", **bounds}}}}}
     with pytest.raises(DefinitionError) as caught:
         read_mapping(said, tmp_path)
-    says = "reservedConcurrency is onDemandConfig of LATEST: write one of them"
+    says = "reservedConcurrency and onDemandConfig of LATEST set the same limit; write only one"
     assert [(each.path, each.message) for each in caught.value.problems if "Config" in each.message] == [
         ("services.s.functions.f", says)
     ]

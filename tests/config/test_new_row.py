@@ -31,7 +31,7 @@ def test_a_row_that_is_added_is_found_wherever_a_definition_is_read_written_or_t
     [function] = definition.functions
     assert function.kept == {"colour": "red"}
     assert read_mapping(document_of(definition), tmp_path).functions == definition.functions
-    with pytest.raises(DefinitionError, match=r"functions\.f\.colour: expected red or green, found 'gren'\n.*'green'"):
+    with pytest.raises(DefinitionError, match=r"functions\.f\.colour: expected red or green, got 'gren'\n.*'green'"):
         read_mapping(functions("gren"), tmp_path)
     schema = jsonschema.Draft202012Validator(json_schema())
     assert schema.is_valid(functions("red"))

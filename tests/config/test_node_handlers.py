@@ -26,18 +26,28 @@ def test_a_handler_with_a_file_is_good(code, handler):
     [
         (
             "indx.handler",
-            ["no file for 'indx.handler': looked for code/indx.js and code/indx.mjs", "did you mean 'index.handler'?"],
+            [
+                "there is no file for 'indx.handler': fcemu looked for code/indx.js and code/indx.mjs",
+                "did you mean 'index.handler'?",
+            ],
         ),
         (
             "jobs/nightli.run",
-            ["no file for 'jobs/nightli.run'", "did you mean 'jobs/nightly.run'?", "found there: nightly.js"],
+            [
+                "there is no file for 'jobs/nightli.run'",
+                "did you mean 'jobs/nightly.run'?",
+                "the directory has nightly.js",
+            ],
         ),
-        ("nowhere/index.run", ["no file for 'nowhere/index.run'", "there is no such directory"]),
-        ("index", ["expected file.function, found 'index'", "such as index.handler for exports.handler in index.js"]),
-        ("index.", ["expected file.function, found 'index.'"]),
-        ("/index.handler", ["expected a path inside the code directory, found '/index.handler'"]),
-        ("../index.handler", ["expected a path inside the code directory, found '../index.handler'"]),
-        ("link.handler", ["no file for 'link.handler': code/link.js is a link that leads out of the code directory"]),
+        ("nowhere/index.run", ["there is no file for 'nowhere/index.run'", "there is no such directory"]),
+        ("index", ["expected file.function, got 'index'", "such as index.handler for exports.handler in index.js"]),
+        ("index.", ["expected file.function, got 'index.'"]),
+        ("/index.handler", ["expected a path inside the code directory, got '/index.handler'"]),
+        ("../index.handler", ["expected a path inside the code directory, got '../index.handler'"]),
+        (
+            "link.handler",
+            ["there is no file for 'link.handler': code/link.js is a link that leads out of the code directory"],
+        ),
     ],
 )
 def test_a_handler_without_a_file_is_named_with_the_closest_one(code, handler, says):
@@ -48,14 +58,14 @@ def test_a_handler_without_a_file_is_named_with_the_closest_one(code, handler, s
 
 def test_es_modules_are_for_nodejs18_and_later(code):
     message, hint = wrong_node_handler("modern.run", code, "", "nodejs16")
-    assert message == "modern.mjs is an ES module, which nodejs16 does not take"
+    assert message == "modern.mjs is an ES module, which nodejs16 does not support"
     assert hint == "choose nodejs18 or later"
 
 
 def test_a_definition_of_a_node_function_is_checked(tmp_path, code):
     read = read_mapping({"functions": {"f": {"runtime": "nodejs20", "handler": "index.handler"}}}, tmp_path)
     assert [function.runtime for function in read.functions] == ["nodejs20"]
-    with pytest.raises(DefinitionError, match=r"no file for 'nope\.handler': looked for nope\.js"):
+    with pytest.raises(DefinitionError, match=r"there is no file for 'nope\.handler': fcemu looked for nope\.js"):
         read_mapping({"functions": {"f": {"runtime": "nodejs20", "handler": "nope.handler"}}}, tmp_path)
 
 

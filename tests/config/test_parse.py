@@ -60,7 +60,8 @@ def test_a_directory_without_a_definition_says_what_was_looked_for(tmp_path, mon
     with pytest.raises(DefinitionError) as caught:
         find_definition(tmp_path / "app")
     assert str(caught.value) == (
-        "app: no definition in this directory\n  looked for fcemu.yaml, s.yaml, s.yml, template.yml, template.yaml"
+        "app: there is no definition in this directory\n  fcemu looked for "
+        "fcemu.yaml, s.yaml, s.yml, template.yml, template.yaml"
     )
 
 
@@ -174,32 +175,38 @@ def test_a_key_of_its_own_beside_a_merged_one_is_no_duplicate():
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("a: 1\n\tb: 2", "f:2:1: a tab where YAML wants spaces\n  indent with spaces"),
-        ("a: [1, 2\nb: 3", "f:2:2: not YAML: expected ',' or ']', but got "),
-        ("a: b: c", "f:1:5: not YAML: mapping values are not allowed here\n  is the indentation right?"),
-        ("a: @every", "f:1:4: not YAML: found character '@' that cannot start any token\n  put quotes around"),
-        ("a: *.py", "f:1:5: not YAML: expected alphabetic or numeric character, but found '.'\n  put quotes around"),
-        ("a: *b", "f:1:4: not YAML: found undefined alias 'b'\n  put quotes around"),
-        ("a: 1\n---\nb: 1", "f:2:1: a second document"),
-        ("a: '", "f:1:5: not YAML: found unexpected end of stream\n  while scanning a quoted scalar, line 1"),
-        ("a: \x07", "f:1:4: not YAML: the character 0x0007 is not allowed"),
-        ('a: "\\UFFFFFFFF"', "f:1:7: not YAML: found invalid Unicode character escape code"),
+        ("a: 1\n\tb: 2", "f:2:1: there is a tab where YAML requires spaces\n  indent with spaces"),
+        ("a: [1, 2\nb: 3", "f:2:2: not valid YAML: expected ',' or ']', but got "),
+        ("a: b: c", "f:1:5: not valid YAML: mapping values are not allowed here\n  check the indentation"),
+        ("a: @every", "f:1:4: not valid YAML: found character '@' that cannot start any token\n  put quotes around"),
+        (
+            "a: *.py",
+            "f:1:5: not valid YAML: expected alphabetic or numeric character, but found '.'\n  put quotes around",
+        ),
+        ("a: *b", "f:1:4: not valid YAML: found undefined alias 'b'\n  put quotes around"),
+        ("a: 1\n---\nb: 1", "f:2:1: the file has a second document"),
+        ("a: '", "f:1:5: not valid YAML: found unexpected end of stream\n  while scanning a quoted scalar, line 1"),
+        ("a: \x07", "f:1:4: not valid YAML: the character 0x0007 is not allowed"),
+        ('a: "\\UFFFFFFFF"', "f:1:7: not valid YAML: found invalid Unicode character escape code"),
         ("", "f:1:1: the file is empty"),
         ("# nothing\n", "f:1:1: the file is empty"),
-        ("- a", "f:1:1: expected a map, found a list"),
-        ("hello", "f:1:1: expected a map, found 'hello'"),
-        ("{}: 1", "f:1:1: expected a text as key, found a map"),
-        ("? [a]\n: 1", "f:1:3: expected a text as key, found a list"),
-        ("on: 1", "f:1:1: expected a text as key, found on, which YAML reads as true\n  put quotes around it: 'on'"),
-        ("12: 1", "f:1:1: expected a text as key, found 12\n  put quotes around it: '12'"),
+        ("- a", "f:1:1: expected a map, got a list"),
+        ("hello", "f:1:1: expected a map, got 'hello'"),
+        ("{}: 1", "f:1:1: expected a string as the key, got a map"),
+        ("? [a]\n: 1", "f:1:3: expected a string as the key, got a list"),
+        (
+            "on: 1",
+            "f:1:1: expected a string as the key, got on, which YAML reads as true\n  put quotes around it: 'on'",
+        ),
+        ("12: 1", "f:1:1: expected a string as the key, got 12\n  put quotes around it: '12'"),
         ("a: !!python/object:os.system {}", "f:1:4: the tag !!python/object:os.system is not allowed"),
         ("a: !mine 1", "f:1:4: the tag !mine is not allowed"),
         ("a: !!binary aGk=", "f:1:4: the tag !!binary is not allowed"),
         ("a: !!set {b}", "f:1:4: the tag !!set is not allowed"),
         ("!mine k: 1", "f:1:1: the tag !mine is not allowed"),
         ("!mine {}", "f:1:1: the tag !mine is not allowed"),
-        ("<<: 1", "f:1:5: <<: expected a map or a list of maps, found 1"),
-        ("<<: [a, {}]", "f:1:6: <<: expected a map or a list of maps, found 'a'"),
+        ("<<: 1", "f:1:5: <<: expected a map or a list of maps, got 1"),
+        ("<<: [a, {}]", "f:1:6: <<: expected a map or a list of maps, got 'a'"),
     ],
 )
 def test_what_is_no_definition_in_yaml_is_said_with_its_place(text, message):
@@ -236,14 +243,20 @@ def test_a_text_that_would_never_end_ends(text, message):
 def test_a_file_that_is_too_large_is_not_read(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     Path("big.yaml").write_text("#" * (MOST_BYTES + 1))
-    with pytest.raises(DefinitionError, match=r"^big\.yaml: is larger than 1024 KB, so it is hardly a definition$"):
+    with pytest.raises(
+        DefinitionError,
+        match=(
+            r"^big\.yaml: is larger than 1024 KB, which "
+            r"is too large for a definition$"
+        ),
+    ):
         read_definition(Path("big.yaml"))
 
 
 def test_a_file_that_is_not_utf8_says_where(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     Path("latin.yaml").write_bytes(b"a: 1\nbc: \xff")
-    with pytest.raises(DefinitionError, match=r"^latin\.yaml:2:5: not UTF-8 text$"):
+    with pytest.raises(DefinitionError, match=r"^latin\.yaml:2:5: the file is not UTF-8 text$"):
         read_definition(Path("latin.yaml"))
 
 
@@ -324,9 +337,9 @@ def deep():
 @pytest.mark.parametrize(
     ("mapping", "message"),
     [
-        ({"region": b"x"}, "definition: region: expected plain data, found an object of type bytes"),
-        ({"functions": {"f": print}}, "definition: functions.f: expected plain data, found an object of type builtin"),
-        ({"functions": {7: {}}}, "definition: functions.7: expected a text as key, found 7"),
+        ({"region": b"x"}, "definition: region: expected plain data, got an object of type bytes"),
+        ({"functions": {"f": print}}, "definition: functions.f: expected plain data, got an object of type builtin"),
+        ({"functions": {7: {}}}, "definition: functions.7: expected a string as the key, got 7"),
         ({"accountId": 10**5000}, "definition: accountId: is a number of more than 64 bits"),
         (loop(), "definition: functions: contains itself"),
         (deep(), "definition: region[0][0]"),

@@ -152,8 +152,8 @@ def test_the_nearest_tables_come_first():
 @pytest.mark.parametrize(
     ("key", "strict", "relaxed"),
     [
-        ("timeout", "whole seconds 1-86400", "whole seconds 1-86400"),
-        ("memorySize", "whole MB 128-32768 in steps of 64", "whole MB 1-32768"),
+        ("timeout", "a whole number of seconds from 1 to 86400", "a whole number of seconds from 1 to 86400"),
+        ("memorySize", "a whole number of MB from 128 to 32768 in steps of 64", "a whole number of MB from 1 to 32768"),
     ],
 )
 def test_a_value_is_described_with_the_limits_in_force(key, strict, relaxed):

@@ -160,7 +160,7 @@ def test_what_a_timer_or_an_http_trigger_lacks_is_said_in_the_words_of_the_file(
 )
 def test_a_type_of_triggers_that_is_not_known_gets_its_closest_word(folder, form, kind, right):
     [warning, *_] = foreign(folder, "template.yml" if form is FUNCRAFT else "s.yaml", form, kind, {}).warnings
-    assert warning.message.startswith(f"a trigger of type {kind!r} is left out")
+    assert warning.message.startswith(f"fcemu leaves out the trigger of type {kind!r}")
     assert warning.hints == (f"did you mean {right!r}?",)
 
 

@@ -23,17 +23,23 @@ def warnings(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("function", "message"),
     [
-        ("reservedConcurrency: 301", "reservedConcurrency: 301 instances are never reached: the account may have 300"),
-        ("provisionConfig: {target: 400}", "provisionConfig: 400 instances are never reached"),
-        ("provisionConfig: [{defaultTarget: 400}]", "provisionConfig: 400 instances are never reached"),
-        ("scalingConfig: {minInstances: 301}", "scalingConfig: 301 instances are never reached"),
+        (
+            "reservedConcurrency: 301",
+            "reservedConcurrency: the function never gets 301 instances: the account allows 300",
+        ),
+        ("provisionConfig: {target: 400}", "provisionConfig: the function never gets 400 instances"),
+        ("provisionConfig: [{defaultTarget: 400}]", "provisionConfig: the function never gets 400 instances"),
+        ("scalingConfig: {minInstances: 301}", "scalingConfig: the function never gets 301 instances"),
         (
             "instanceConcurrency: 2",
-            "instanceConcurrency: 2 requests at a time are never reached: instances of python3.10 take one",
+            "instanceConcurrency: an instance never takes 2 requests at a time: instances of python3.10 take one",
         ),
         (
             "asyncInvokeConfig: {maxAsyncEventAgeInSeconds: 3}",
-            "maxAsyncEventAgeInSeconds: retry 3 is never made: it is due after 3.5 s, and the event is given up first",
+            (
+                "maxAsyncEventAgeInSeconds: retry 3 never happens: it is due "
+                "after 3.5 s, when the event has already expired"
+            ),
         ),
     ],
 )
@@ -64,17 +70,17 @@ def test_the_last_wait_repeats_and_lists_have_places_of_their_own(warnings):
     settings = "asyncInvokeConfig: [{maxAsyncRetryAttempts: 1}, {qualifier: LATEST1, maxAsyncEventAgeInSeconds: 5}]"
     function = f"{settings}, versions: {{'1': {{}}}}, aliases: {{LATEST1: '1'}}"
     [said] = warnings(function, "emulator: {retrySeconds: [1, 2.5]}")
-    assert said.startswith("maxAsyncEventAgeInSeconds: retry 3 is never made: it is due after 6 s")
+    assert said.startswith("maxAsyncEventAgeInSeconds: retry 3 never happens: it is due after 6 s")
 
 
 def test_services_and_other_formats_are_looked_at_in_their_own_words(warnings):
     service = "{top}services: {{s: {{functions: {{f: {{handler: a.b, {function}}}}}}}}}\n"
     [said] = warnings("reservedConcurrency: 999", whole=service)
-    assert said.startswith("reservedConcurrency: 999 instances are never reached")
+    assert said.startswith("reservedConcurrency: the function never gets 999 instances")
     template = (
         "{top}Transform: Aliyun::Serverless-2018-04-03\nResources: {{s: {{Type: Aliyun::Serverless::Service, f: {{"
         "Type: Aliyun::Serverless::Function, "
         "Properties: {{Handler: a.b, Runtime: python3, CodeUri: ., {function}}}}}}}}}\n"
     )
     [said] = warnings("InstanceConcurrency: 9", name="template.yml", whole=template)
-    assert said == "InstanceConcurrency: 9 requests at a time are never reached: instances of python3 take one"
+    assert said == "InstanceConcurrency: an instance never takes 9 requests at a time: instances of python3 take one"

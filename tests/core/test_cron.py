@@ -118,7 +118,7 @@ def test_every_takes_hours_minutes_and_seconds(text, seconds):
 @pytest.mark.parametrize(
     ("text", "why"),
     [
-        ("* * * * *", "six fields .* found 5; put the seconds first: '0 \\* \\* \\* \\* \\*'"),
+        ("* * * * *", "six fields .* got 5; put the seconds first: '0 \\* \\* \\* \\* \\*'"),
         ("", "six fields"),
         ("0 0 25 * * *", "Bad hour in"),
         ("60 0 0 * * *", "Bad second in"),

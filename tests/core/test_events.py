@@ -246,7 +246,7 @@ def test_a_message_is_handed_on_alone_or_with_what_mns_tells_of_it():
         "MessageId": ID.upper(),
         "MessageTag": "urgent",
     }
-    with pytest.raises(ValueError, match="notifyContentFormat: expected STREAM or JSON, found 'XML'"):
+    with pytest.raises(ValueError, match="notifyContentFormat: expected STREAM or JSON, got 'XML'"):
         event("mns_topic", said, notifyContentFormat="XML")
 
 
@@ -296,7 +296,7 @@ def test_oss_looks_at_the_name_the_prefix_and_the_suffix(said, config, passes):
 
 
 def test_a_filter_that_is_no_map_is_named():
-    with pytest.raises(ValueError, match=r"filter: expected a map, found \['in/'\]"):
+    with pytest.raises(ValueError, match=r"filter: expected a map, got \['in/'\]"):
         why("oss", FILE, filter=["in/"])
 
 
@@ -344,8 +344,8 @@ def test_eventbridge_looks_at_the_pattern(pattern, passes):
     [
         ("{", "eventRuleFilterPattern is not JSON"),
         ("[]", "expected an object"),
-        ('{"source": "shop"}', "source: expected a list or an object, found 'shop'"),
-        ('{"source": [{"cidr": "10.0.0.0/8"}]}', "fcemu knows values, prefix, suffix, anything-but and exists"),
+        ('{"source": "shop"}', "source: expected a list or an object, got 'shop'"),
+        ('{"source": [{"cidr": "10.0.0.0/8"}]}', "fcemu supports values, prefix, suffix, anything-but and exists"),
     ],
 )
 def test_a_pattern_that_fcemu_does_not_know_is_refused_not_ignored(pattern, message):

@@ -9,12 +9,12 @@ from fcemu.core.stubs import Step, step_of
 @pytest.mark.parametrize(
     ("step", "text"),
     [
-        ({"status": 404}, "status: expected 200, 429, 500, 503, found 404"),
-        ({"seconds": -1}, "seconds: expected a number, 0 or more, found -1"),
-        ({"seconds": float("nan")}, "seconds: expected a number, 0 or more, found nan"),
-        ({"logs": b"x"}, "logs: expected text, found b'x'"),
-        ({"raises": "no"}, "raises: expected an exception, found 'no'"),
-        ({"raises": int}, "raises: expected an exception, found <class 'int'>"),
+        ({"status": 404}, "status: expected 200, 429, 500 or 503, got 404"),
+        ({"seconds": -1}, "seconds: expected a number of 0 or more, got -1"),
+        ({"seconds": float("nan")}, "seconds: expected a number of 0 or more, got nan"),
+        ({"logs": b"x"}, "logs: expected a string, got b'x'"),
+        ({"raises": "no"}, "raises: expected an exception, got 'no'"),
+        ({"raises": int}, "raises: expected an exception, got <class 'int'>"),
         ({"raises": ValueError, "returns": 1}, "a step either returns or raises; it cannot do both"),
         (
             {"status": 429, "returns": 1, "seconds": 2, "logs": "x"},

@@ -181,7 +181,7 @@ def test_with_intercept_only_node_reaches_nobody_else():
 
 def test_with_intercept_only_programs_that_use_the_proxy_reach_nobody_else():
     told = below(needs("curl"), "-sS", "http://bank.example/", options=["--intercept-only"])
-    assert told == "fcemu: bank.example is not a host of FC, and --intercept-only refuses all others\n"
+    assert told == "fcemu: bank.example is not a host of FC, and --intercept-only refuses all other hosts\n"
     assert below(sys.executable, str(PROGRAMS / "program.py"), options=["--intercept-only"]).splitlines() == lines(
         "python"
     )

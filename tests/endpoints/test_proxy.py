@@ -189,7 +189,7 @@ def test_with_only_other_hosts_are_refused_but_this_machine(emulator, elsewhere)
         status, text = by_proxy(port, "http://bank.example/payments")
         assert (status, text) == (
             403,
-            b"fcemu: bank.example is not a host of FC, and --intercept-only refuses all others\n",
+            b"fcemu: bank.example is not a host of FC, and --intercept-only refuses all other hosts\n",
         )
         with pytest.raises(OSError, match="403"):
             tunnelled(port, "bank.example:443", tls=True)
@@ -268,8 +268,8 @@ def test_a_proxy_of_another_kind_is_named(emulator, monkeypatch):
         (b"CONNECT :443 HTTP/1.1\r\n\r\n", b"does not name a host and a port"),
         (b"GET http:// HTTP/1.1\r\n\r\n", b"does not name a host and a port"),
         (b"GET http://x:99999999/ HTTP/1.1\r\n\r\n", b"does not name a host and a port"),
-        (b"what is this\r\n\r\n", b"this is no HTTP request"),
-        (b"\x16\x03\x01\r\n\r\n", b"this is no HTTP request"),
+        (b"what is this\r\n\r\n", b"this is not an HTTP request"),
+        (b"\x16\x03\x01\r\n\r\n", b"this is not an HTTP request"),
         (b"GET http://x/ HTTP/1.1\r\nA: " + b"a" * 100_000 + b"\r\n\r\n", b"the request's head is too large"),
     ],
     ids=lambda value: value[:24],

@@ -311,7 +311,7 @@ def test_what_somebody_else_has_replaced_meanwhile_stays_his(monkeypatch):
 
 def test_a_second_emulator_that_asks_for_it_is_refused_and_leaves_nothing(emulator):
     threads = threading.active_count()
-    with pytest.raises(ValueError, match="another emulator of this process intercepts already"):
+    with pytest.raises(ValueError, match="another emulator of this process already intercepts"):
         LocalEmulator(intercept=True)
     assert threading.active_count() == threads
     assert by_requests(f"http://{HOST}{PATH}") == b"hello"
@@ -321,7 +321,7 @@ def test_it_is_off_unless_asked_for():
     before = replaced()
     with LocalEmulator():
         assert replaced() == before
-    with pytest.raises(ValueError, match="option intercept: expected true or false, found 1"):
+    with pytest.raises(ValueError, match="option intercept: expected true or false, got 1"):
         LocalEmulator(intercept=1)
 
 

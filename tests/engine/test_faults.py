@@ -397,12 +397,12 @@ def test_on_a_flowing_clock_what_faults_put_off_runs_by_itself():
 @pytest.mark.parametrize(
     ("make_it", "text"),
     [
-        (lambda: faults.fail(429), "expected 500 or 503, found 429; for 429 use throttle"),
-        (lambda: faults.fail(True), "expected 500 or 503, found True"),
-        (lambda: faults.crash("during"), "expected 'before', 'sleeping', 'after', found 'during'"),
-        (lambda: faults.delay(s(0)), "expected a duration above 0, found 0 s"),
-        (lambda: faults.deliver_twice(s(-1)), "expected a duration of 0 or more, found -1 s"),
-        (lambda: faults.Fault(1, F, faults.throttle(), 0), "times: expected a whole number above 0, found 0"),
+        (lambda: faults.fail(429), "expected 500 or 503, got 429; for 429 use throttle"),
+        (lambda: faults.fail(True), "expected 500 or 503, got True"),
+        (lambda: faults.crash("during"), "expected 'before', 'sleeping' or 'after', got 'during'"),
+        (lambda: faults.delay(s(0)), "expected a duration above 0, got 0 s"),
+        (lambda: faults.deliver_twice(s(-1)), "expected a duration of 0 or more, got -1 s"),
+        (lambda: faults.Fault(1, F, faults.throttle(), 0), "times: expected a whole number above 0, got 0"),
     ],
 )
 def test_what_makes_no_sense_is_refused(make_it, text):

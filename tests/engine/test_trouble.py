@@ -132,7 +132,7 @@ def test_a_caller_without_credentials_is_let_in_after_its_grace_with_a_warning_t
     assert invocation.state is State.SUCCEEDED
     assert inner[0].state is State.SUCCEEDED
     [warning] = warnings(emulator)
-    assert "callee was called by somebody without this attempt's credentials while caller ran" in warning
+    assert "callee was called without this attempt's credentials while caller ran" in warning
     assert "context.credentials" in warning
 
 
@@ -143,7 +143,7 @@ def test_a_clock_that_nobody_moves_explains_itself():
     assert "the clock is at 2026-01-01 00:00:00.000000 (+0 s), paused" in text
     assert "due next:" in text
     assert "(+200 s)  f 1-" in text
-    assert "nobody moves the clock" in text
+    assert "nothing moves the clock" in text
     assert "autojump" in text
 
 

@@ -129,7 +129,7 @@ def emulator(definition, version):
 def test_older_ones_are_refused_with_the_reason(definition, old):
     with emulated(definition, old) as emulator:
         document = emulator.function("version").invoke().json()
-    assert "it has to be Python 3.9 or later" in document["errorMessage"]
+    assert "it must be Python 3.9 or later" in document["errorMessage"]
 
 
 def test_it_is_that_python_which_runs_the_handler(emulator, version):

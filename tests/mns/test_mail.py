@@ -361,7 +361,9 @@ def test_closing_ends_every_wait():
 def test_explain_names_those_who_wait():
     emulator = emulated()
     Consumer(emulator, wait=30)
-    assert "somebody waits for a message of queue:q until 2026-01-01 00:00:30.000000 (+30 s)" in str(emulator.explain())
+    assert ("a consumer waits for a message of queue:q until 2026-01-01 00:00:30.000000 (+30 s)") in str(
+        emulator.explain()
+    )
 
 
 # The same on clocks that move by themselves.

@@ -201,7 +201,7 @@ def test_numbers_have_bounds_that_belong_to_them(name, bounds):
     check_between(name, least, least, most)
     check_between(name, most, least, most)
     for wrong in (least - 1, most + 1):
-        with pytest.raises(MNSError, match=f"{name}: expected a whole number between {least} and {most}"):
+        with pytest.raises(MNSError, match=f"{name}: expected a whole number from {least} to {most}"):
             check_between(name, wrong, least, most)
 
 

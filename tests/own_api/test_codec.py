@@ -62,7 +62,7 @@ def test_a_value_that_has_no_json_form_is_refused_by_its_class():
 
 
 def test_a_field_that_may_be_left_out_may_not_be_null():
-    with pytest.raises(Problem, match="field 'rate': found null, expected a number 0-1000000"):
+    with pytest.raises(Problem, match="field 'rate': expected a number from 0 to 1000000, got null"):
         read_record(records.ClockChange, {"rate": None})
 
 

@@ -46,7 +46,7 @@ def test_a_marker_asks_for_it(fcemu):
 
 
 def test_another_word_is_refused_with_those_that_there_are():
-    with pytest.raises(ValueError, match="option chance: expected calm or seeded, found 'wild'"):
+    with pytest.raises(ValueError, match="option chance: expected calm or seeded, got 'wild'"):
         LocalEmulator("", chance="wild")
 
 
@@ -54,7 +54,7 @@ def test_serve_takes_it_too():
     command = [sys.executable, "-m", "fcemu", "serve", "--chance", "wild"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60)
     assert done.returncode == 2
-    assert "expected calm or seeded, found 'wild'" in done.stderr
+    assert "expected calm or seeded, got 'wild'" in done.stderr
 
 
 def struck(emulator):
@@ -113,7 +113,7 @@ def test_the_same_odds_are_read_from_an_ini_file_and_a_command_line():
     command = [sys.executable, "-m", "fcemu", "serve", "--odds", "repeat=2"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60)
     assert done.returncode == 2
-    assert "repeat: expected a number 0-1, found 2" in done.stderr
+    assert "repeat: expected a number from 0 to 1, got 2" in done.stderr
 
 
 @pytest.mark.parametrize(
@@ -124,12 +124,12 @@ def test_the_same_odds_are_read_from_an_ini_file_and_a_command_line():
             "option odds: 'repaet' has no odds; did you mean 'repeat'? What has: overtake, late, throttle, ",
         ),
         ({"again": 0.2}, "option odds: 'again' has no odds. What has: overtake"),
-        ({"repeat": 1.5}, "option odds: repeat: expected a number 0-1, found 1.5"),
-        ({"repeat": True}, "option odds: repeat: expected a number 0-1, found True"),
-        ({"repeat": "0.2"}, "option odds: repeat: expected a number 0-1, found '0.2'"),
-        ({"repeat": float("nan")}, "option odds: repeat: expected a number 0-1, found nan"),
+        ({"repeat": 1.5}, "option odds: repeat: expected a number from 0 to 1, got 1.5"),
+        ({"repeat": True}, "option odds: repeat: expected a number from 0 to 1, got True"),
+        ({"repeat": "0.2"}, "option odds: repeat: expected a number from 0 to 1, got '0.2'"),
+        ({"repeat": float("nan")}, "option odds: repeat: expected a number from 0 to 1, got nan"),
         ({"throttle": 0.8, "fail": 0.2}, "option odds: throttle and twice fail come to 1.2"),
-        (0.2, "option odds: expected a map of draws and numbers 0-1, found 0.2"),
+        (0.2, "option odds: expected a map of draws and numbers from 0 to 1, got 0.2"),
     ],
 )
 def test_odds_that_are_none_are_refused_by_name(odds, told):

@@ -132,4 +132,4 @@ def test_the_runtime_of_the_command_line_wins(suite, pytester):
 def test_a_runtime_that_there_is_not_is_named(suite):
     result = suite("def test_it(fcemu): pass", "--fcemu-runtime=docker")
     assert result.ret == pytest.ExitCode.USAGE_ERROR
-    result.stderr.fnmatch_lines(["*option runtime: expected inline or process, found 'docker'"])
+    result.stderr.fnmatch_lines(["*option runtime: expected inline or process, got 'docker'"])

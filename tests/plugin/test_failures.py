@@ -59,7 +59,7 @@ TABLE = {
         line_of("def one_parameter", HANDLERS),
         "def one_parameter(event, context)",
     ),
-    "not_json": ("not_json (1)", line_of("def not_json", HANDLERS), "return text, bytes, or what JSON has"),
+    "not_json": ("not_json (1)", line_of("def not_json", HANDLERS), "return a string, bytes, or values of JSON"),
     "sys_exit": ("sys_exit (1)", line_of("sys.exit(3)", HANDLERS), "let it return a value or raise an exception"),
     "sleeps": ("sleeps (1)", line_of("time.sleep(60)", HANDLERS), "raise the timeout of 3 s in the definition"),
     "loop": ("loop (1)", f"shop/handlers.py:(?:{LOOP}|{int(LOOP) + 1})", "a handler must not wait for something that"),
@@ -80,7 +80,7 @@ TABLE = {
         line_of("order.items.length", NODE, "shop/index.js"),
         EXPECT,
     ),
-    "expired": ("old (1)", None, "raise maxAsyncEventAgeInSeconds, or let it run earlier"),
+    "expired": ("old (1)", None, "raise maxAsyncEventAgeInSeconds, or let the event run earlier"),
     "throttled": ("good (1)", None, "retry in the caller, or raise the function's instance limit"),
     "nobody_looked": ("key_error (1)", EMAIL, EXPECT),
     "nobody_looked_at_the_reply": ("key_error (1)", EMAIL, EXPECT),
@@ -229,7 +229,7 @@ def test_never_true_shows_what_it_asked(output):
 
 def test_replies_that_nobody_looked_at_are_named_with_their_error(output):
     told = report(output, "nobody_looked_at_the_reply")
-    assert "nobody looked at the replies of these failed synchronous invocations:" in told
+    assert "the test did not look at the replies of these failed synchronous invocations:" in told
     assert f"KeyError: 'email' at {EMAIL}" in told
 
 

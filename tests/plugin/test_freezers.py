@@ -236,7 +236,7 @@ def test_a_journey_that_ticks_is_followed_too(suite):
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        ({"clock": "theirs"}, "expected own or follow, found 'theirs'"),
+        ({"clock": "theirs"}, "expected own or follow, got 'theirs'"),
         ({"clock": "follow", "rate": 2}, "'follow' needs a paused clock"),
     ],
 )
@@ -307,7 +307,7 @@ def test_a_clock_does_not_begin_to_flow_either_while_something_is_due(tmp_path):
         assert emulator.invocations[0].status == "Enqueued"
 
 
-@pytest.mark.parametrize(("word", "says"), [("both", "expected auto, freezegun or time-machine, found 'both'")])
+@pytest.mark.parametrize(("word", "says"), [("both", "expected auto, freezegun or time-machine, got 'both'")])
 def test_a_backend_that_is_not_there_is_refused(pytester, word, says):
     pytester.makeini(f"[pytest]\nfcemu_backend = {word}\n")
     pytester.makepyfile("def test_it(): pass")

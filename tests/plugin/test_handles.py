@@ -71,7 +71,7 @@ def test_what_has_not_run_says_who_must_move_the_clock(emulator):
 
     emulator.run_until_idle()
     assert invocation.reply.text == "none"
-    with pytest.raises(IndexError, match=r"is Succeeded after 1 attempt, and will have no other"):
+    with pytest.raises(IndexError, match=r"is Succeeded after 1 attempt, and will have no more"):
         _ = invocation.attempts[1]
     with pytest.raises(IndexError, match=r"queue done has 1 message; .* nothing is due"):
         _ = emulator.queue("done").messages[1]
@@ -115,7 +115,13 @@ def test_a_failed_reply_counts_as_looked_at_once_something_of_it_was_read(emulat
     reply = function.invoke("x") if way == "invoke" else function.http("GET")
     assert reply.request_id
     assert reply.headers
-    with pytest.raises(AssertionError, match=r"nobody looked at the replies(.|\n)*KeyError: 'email' at tests/plugin"):
+    with pytest.raises(
+        AssertionError,
+        match=(
+            r"the test did not look at the "
+            r"replies(.|\n)*KeyError: 'email' at tests/plugin"
+        ),
+    ):
         emulator.check()
     look(reply)
     emulator.check()
@@ -139,9 +145,9 @@ def test_a_timeout_that_nobody_looked_at_says_so(emulator):
 
 def test_what_is_no_json_shows_how_it_begins(emulator):
     reply = emulator.function("url").invoke("<xml>")
-    with pytest.raises(ValueError, match=r"the body of the reply is no JSON .*it begins with 'http://defined'"):
+    with pytest.raises(ValueError, match=r"the body of the reply is not JSON .*it begins with 'http://defined'"):
         reply.json()
-    with pytest.raises(ValueError, match=r"the payload is no JSON .*it begins with '<xml>'"):
+    with pytest.raises(ValueError, match=r"the payload is not JSON .*it begins with '<xml>'"):
         emulator.invocations[0].json()
 
 
@@ -158,7 +164,7 @@ def test_a_variable_changes_for_attempts_that_start_from_then_on(emulator):
     assert function.invoke("x").text == "none"
     function.environment = {"URL": "http://all"}
     assert (function.invoke("x").text, dict(function.environment)) == ("http://all", {"URL": "http://all"})
-    with pytest.raises(TypeError, match="a variable is a text by its name, found 'URL': 7"):
+    with pytest.raises(TypeError, match="expected a name and a value that are strings, got 'URL': 7"):
         function.environment["URL"] = 7
 
 
@@ -183,7 +189,7 @@ def test_the_option_environment_is_there_from_the_start_and_after_a_reset():
 def test_the_option_environment_names_what_is_wrong():
     with pytest.raises(ValueError, match="option environment: there is no function 'g'"):
         LocalEmulator({}, environment={"g": {}})
-    with pytest.raises(ValueError, match="option environment: expected a map of functions"):
+    with pytest.raises(ValueError, match="option environment: expected a map from functions"):
         LocalEmulator({}, environment={"g": {"URL": 7}})
 
 

@@ -93,7 +93,7 @@ def test_a_flowing_clock_moves_by_itself_as_fast_as_asked(emulator):
 
 @pytest.mark.parametrize("rate", [0, -1, True, "1", float("nan")])
 def test_a_rate_that_does_not_flow_is_refused(emulator, rate):
-    with pytest.raises(ValueError, match="flowing: rate: expected a number above 0, at most 1000000"):
+    with pytest.raises(ValueError, match="flowing: rate: expected a number above 0 and at most 1000000"):
         emulator.flowing(rate)
 
 

@@ -59,13 +59,13 @@ def test_pytests_command_line_wins_over_the_marker_and_a_marker_over_the_ini_fil
 def test_pytests_command_line_is_refused_before_the_first_test(suite, option):
     result = suite("def test_it(fcemu): pass", option)
     name = option.partition("=")[0].removeprefix("--fcemu-")
-    result.stderr.fnmatch_lines([f"*option {name}: expected {OPTIONS[name].kind.expected}, found *"])
+    result.stderr.fnmatch_lines([f"*option {name}: expected {OPTIONS[name].kind.expected}, got *"])
     assert result.ret == pytest.ExitCode.USAGE_ERROR
 
 
 def test_an_option_without_a_value_in_the_ini_file_is_refused_by_name(suite):
     result = suite("def test_it(fcemu): pass", ini="fcemu_seed =")
-    result.stdout.fnmatch_lines(["*option seed: expected a whole number *, found ''"])
+    result.stdout.fnmatch_lines(["*option seed: expected a whole number *, got ''"])
 
 
 def test_a_misspelt_option_gets_the_closest_of_all_options():
@@ -78,5 +78,5 @@ def test_a_misspelt_option_gets_the_closest_of_all_options():
 
 @pytest.mark.parametrize("name", EXPLORING)
 def test_an_emulator_by_itself_cannot_search(name):
-    with pytest.raises(ValueError, match=f"option {name}: pytest runs a test again, an emulator cannot"):
+    with pytest.raises(ValueError, match=f"option {name}: pytest can run a test again, but an emulator cannot"):
         LocalEmulator(**{name: 1 if name != "exhaust_retries" else True})

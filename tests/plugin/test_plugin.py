@@ -84,7 +84,7 @@ def test_a_failure_that_nobody_looked_at_fails_the_test(suite):
     result.assert_outcomes(passed=2, failed=2)
     result.stdout.fnmatch_lines(
         [
-            "*nobody looked at these failed invocations, nor at their reports:",
+            "*the test looked neither at these failed invocations nor at their reports:",
             "*orders/charge * is Failed: function error, 2 retries used up",
             "*strict=False*",
             "*these invocations have not ended (strict='idle'):",
@@ -176,13 +176,13 @@ def test_host_names_are_allowed_for_the_run_or_for_one_test(suite):
     ("marker", "message"),
     [
         ("sed=7", "there is no option 'sed'; did you mean 'seed'?*"),
-        ("seed='7'", "option seed: expected a whole number *, found '7'"),
-        ("intercept=1", "*option intercept: expected true or false, found 1"),
+        ("seed='7'", "option seed: expected a whole number *, got '7'"),
+        ("intercept=1", "*option intercept: expected true or false, got 1"),
         ("'nowhere'", "*nowhere: no such file or directory"),
-        ("rate=-1", "option rate: expected a number 0-1000000, found -1"),
-        ("strict='yes'", "option strict: expected true, false or idle, found 'yes'"),
-        ("allow_host='a:1'", "option allow_host: expected a list of host names without scheme and port, found 'a:1'"),
-        ("runtime='docker'", "option runtime: expected inline or process, found 'docker'"),
+        ("rate=-1", "option rate: expected a number from 0 to 1000000, got -1"),
+        ("strict='yes'", "option strict: expected true, false or idle, got 'yes'"),
+        ("allow_host='a:1'", "option allow_host: expected a list of host names without scheme and port, got 'a:1'"),
+        ("runtime='docker'", "option runtime: expected inline or process, got 'docker'"),
         ("'a', 'b'", "marker fcemu takes one positional argument, the definition"),
         ("{'functions': {'f': {'handlr': 'x.y'}}}", "*unknown key 'handlr'*"),
     ],

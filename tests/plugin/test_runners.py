@@ -257,7 +257,9 @@ def test_unittest_itself_needs_no_pytest(suite, pytester):
     )
     suite("")
     result = pytester.run(*pytester._getpytestargs()[:1], "-m", "unittest", "test_plain", timeout=CHILD_SECONDS)
-    result.stderr.fnmatch_lines(["*AssertionError: nobody looked at these failed invocations*", "FAILED (failures=1)"])
+    result.stderr.fnmatch_lines(
+        ["*AssertionError: the test looked neither at these failed invocations*", "FAILED (failures=1)"]
+    )
 
 
 def test_hypothesis_makes_an_emulator_for_each_example(suite):

@@ -111,7 +111,7 @@ def test_settings_that_are_wrong_are_named_and_nothing_is_added(emulator, settin
 
 
 def test_only_a_callable_can_be_added(emulator):
-    with pytest.raises(ValueError, match="handler: expected a callable that takes \\(event, context\\), found 'index"):
+    with pytest.raises(ValueError, match="handler: expected a callable that takes \\(event, context\\), got 'index"):
         emulator.add("f", "index.handler")
     with pytest.raises(ValueError, match="'a b' is not the name of a function"):
         emulator.add("a b", lambda event, context: None)
@@ -211,7 +211,7 @@ def test_the_module_of_a_callable_is_where_it_is_written(emulator):
         return None
 
     assert emulator.add("f", handler).module is sys.modules[__name__]
-    with pytest.raises(LookupError, match="f was added as a callable that is of no module of yours"):
+    with pytest.raises(LookupError, match="f was added as a callable that belongs to none of your modules"):
         _ = emulator.add("f", print).module
 
 
@@ -255,7 +255,7 @@ def test_isolated_modules_are_imported_anew_for_each_instance_and_not_shared_wit
 
 
 def test_the_option_isolate_is_a_truth_value(shop):
-    with pytest.raises(ValueError, match="option isolate: expected true or false, found 'yes'"):
+    with pytest.raises(ValueError, match="option isolate: expected true or false, got 'yes'"):
         LocalEmulator(native(shop), isolate="yes")
 
 
@@ -300,7 +300,7 @@ def test_an_sdk_that_is_not_installed_is_named(emulator, monkeypatch):
         monkeypatch.setitem(sys.modules, name, None)
     with pytest.raises(ModuleNotFoundError, match="pip install alibabacloud-fc-open20210406"):
         emulator.client("2021-04-06")
-    with pytest.raises(ValueError, match="expected one of 2016-08-15, 2021-04-06, 2023-03-30, found '2023'"):
+    with pytest.raises(ValueError, match="expected 2016-08-15, 2021-04-06 or 2023-03-30, got '2023'"):
         emulator.client("2023")
 
 
@@ -435,7 +435,7 @@ def test_a_fault_for_an_unknown_function_names_the_closest(emulator):
 def test_a_fault_that_never_struck_fails_the_check_unless_it_is_removed(emulator):
     fault = emulator.faults.crash("charge", when="sleeping", times=2)
     with pytest.raises(
-        AssertionError, match="these faults never struck:\n  crash\\('charge', when='sleeping', times=2\\)"
+        AssertionError, match="these faults never occurred:\n  crash\\('charge', when='sleeping', times=2\\)"
     ):
         emulator.check()
     fault.remove()
@@ -479,7 +479,7 @@ def test_the_fixture_fails_a_test_whose_fault_never_struck(pytester):
     pytester.makeini("[pytest]\nfcemu_isolate = true\n")
     result = pytester.runpytest_subprocess("-p", "no:cacheprovider", timeout=CHILD_SECONDS)
     result.assert_outcomes(passed=2, failed=1)
-    result.stdout.fnmatch_lines(["*these faults never struck:", "*  throttle('f', times=1)"])
+    result.stdout.fnmatch_lines(["*these faults never occurred:", "*  throttle('f', times=1)"])
 
 
 # Twice the same.
@@ -539,7 +539,7 @@ def test_steps_of_a_definition_that_is_added_take_the_place_of_the_code(shop):
     with LocalEmulator(native(shop, charge="charging.charge")) as emulator:
         emulator.define(STUBBED)
         assert emulator.function("f").invoke().json()["errorType"] == "Declined"
-        with pytest.raises(DefinitionError, match="there is no function 'charg' for this stub"):
+        with pytest.raises(DefinitionError, match="this stub names the function 'charg', which is not defined"):
             emulator.define({"stubs": {"charg": {"steps": {"returns": 1}}}})
 
 

@@ -35,13 +35,13 @@ class FakeClock:
     def elapsed_ns(self) -> int:
         return self.elapsed // timedelta(microseconds=1) * 1000
 
-    def dial(self) -> int:
+    def dial(self) -> Dial:
         """It shows the time of the first asking: handlers that sleep in child processes need a real emulator."""
         if self._dial is None:
             self._dial = Dial()
             since_1970 = round(self.now().timestamp() * 1e6) * 1000
             self._dial.show(since_1970, self.elapsed_ns(), 0, 0.0)
-        return self._dial.fd
+        return self._dial
 
     def sleep(self, seconds: float) -> None:
         self.sleeps.append(seconds)

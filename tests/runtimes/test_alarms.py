@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 from fakes import CREW, ask, s
+from systems import needs
 
 from fcemu.core.catalog import Catalog
 from fcemu.core.facts import Warned
@@ -16,6 +17,7 @@ from fcemu.engine.chance import Chance
 from fcemu.engine.emulator import Emulator
 from fcemu.runtimes.python_process import PythonProcess
 
+pytestmark = needs("ALARMS")
 HEAD = """
 import asyncio, json, os, queue, signal, socket, sys, threading, time
 from signal import ITIMER_REAL, SIGALRM, alarm, getitimer, setitimer

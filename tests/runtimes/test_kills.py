@@ -209,5 +209,5 @@ def test_an_instance_that_died_between_two_attempts_is_replaced_without_a_failur
     wait_until(lambda: is_gone(first))
     assert pid() != first
     assert [fact.text for fact in emulator.journal if isinstance(fact, Warned)] == [
-        "the process of this instance had ended since its last attempt; another one took its place"
+        "the process of this instance had ended since its last attempt; a new process replaced it"
     ]

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from fakes import CREW, ask, s
+from systems import needs
 
 from fcemu.core.catalog import Catalog
 from fcemu.core.facts import Warned
@@ -97,13 +98,13 @@ def test_a_function_has_the_packages_of_its_own_python(returned, tmp_path):
 def test_a_program_that_is_no_python_is_named(attempt):
     outcome = attempt("", python="/bin/true").outcome
     assert outcome.name == "FunctionNotStarted"
-    assert "/bin/true did not run the handler; it has to be Python 3.9 or later" in outcome.document.decode()
+    assert "/bin/true did not run the handler; it must be Python 3.9 or later" in outcome.document.decode()
 
 
 def test_a_program_that_is_gone_is_a_refusal_that_names_it(attempt, tmp_path):
     outcome = attempt("", python=str(tmp_path / "gone")).outcome
     assert outcome.code == "FunctionNotStarted"
-    assert f"f is to run on {tmp_path / 'gone'}, which is no program" in outcome.message
+    assert f"f should run on {tmp_path / 'gone'}, which is not a program" in outcome.message
 
 
 def test_modules_are_found_in_the_code_then_in_layers_then_in_the_interpreter(returned, tmp_path):
@@ -352,6 +353,7 @@ def test_the_trace_of_an_error_has_the_code_only(attempt):
     assert "[WARNING] about to fail\n" in ended.output
 
 
+@needs("FORKS")
 def test_a_template_that_was_killed_is_replaced(runtime, returned):
     code = "def handler(event, context): return os.getppid()"
     first, _ = returned(code)

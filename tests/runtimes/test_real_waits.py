@@ -6,14 +6,13 @@ import pytest
 
 HEAD = "import signal\nfrom contextvars import Context\n"
 NO_CLOCK = (
-    "the handler slept in a context that knows nothing of its clock (an empty contextvars.Context, a greenlet); waits "
+    "the handler slept in a context without its clock (an empty contextvars.Context, a greenlet); waits "
     "and reads of the time are real there"
 )
 TASK = (
-    "the handler made a task with a context of its own that knows nothing of its clock; waits and reads of the time "
-    "are real there"
+    "the handler made a task with a context of its own, without its clock; waits and reads of the time are real there"
 )
-ALARM = "the handler set an alarm with signal.{}, which counts real time and strikes no virtual wait"
+ALARM = "the handler set an alarm with signal.{}, which counts real time and does not interrupt virtual waits"
 CASES = {
     "a sleep in an empty context": ("for _ in range(2): Context().run(time.sleep, 0)", [NO_CLOCK]),
     "a sleep of a thread in an empty context": (

@@ -154,14 +154,14 @@ def test_a_wait_for_ever_ends_at_the_timeout_and_is_explained(emulate, name):
     invocation = emulated.emulator.accept(ask("f"))
     emulated.emulator.wait(emulated.emulator.advance(s(89)))
     assert invocation.state is State.RUNNING
-    assert "nothing of it runs that could end that, so it ends by its timeout" in str(emulated.emulator.explain())
+    assert "nothing in it runs that could end the wait, so its timeout ends it" in str(emulated.emulator.explain())
     emulated.emulator.wait(emulated.emulator.advance(s(1)))
     [attempt] = invocation.attempts
     assert (attempt.word, (attempt.ended - attempt.started).total_seconds()) == ("timed out", 90)
     assert attempt.output == "cleaned up at 1767225690.0\n"
     [warning] = emulated.warnings
     assert "f waited at /code/index.py:7 in handler" in warning
-    assert "without a time-out" in warning
+    assert "without a timeout" in warning
 
 
 @pytest.mark.parametrize(

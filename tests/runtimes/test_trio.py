@@ -5,6 +5,7 @@ from functools import partial
 
 import pytest
 from fakes import CREW, ask, s
+from systems import needs
 
 from fcemu import host
 from fcemu.core.catalog import Catalog
@@ -14,6 +15,7 @@ from fcemu.core.settings import Settings
 from fcemu.engine.chance import Chance
 from fcemu.engine.emulator import Emulator
 
+pytestmark = needs("EPOLL")
 HEAD = """
 import threading, time
 import trio

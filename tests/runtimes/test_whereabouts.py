@@ -3,9 +3,11 @@
 import re
 
 import pytest
+from systems import needs
 
 from fcemu.testing import LocalEmulator
 
+pytestmark = needs("DUMPS")
 CODE = """
 import json, select, threading, time
 

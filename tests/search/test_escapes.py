@@ -154,7 +154,7 @@ def test_a_repeat_that_does_not_come_to_its_choice_says_why(suite, pytester):
     again = suite(None, nodeid, f"--fcemu-repeat={token}")
     again.assert_outcomes(failed=1)
     named = "  this run did not repeat because other drew real randomness by the module random at test_it.py:*"
-    again.stdout.fnmatch_lines(["choice 1: *", "  it did not come to choice 1", named])
+    again.stdout.fnmatch_lines(["choice 1: *", "  the run did not reach choice 1", named])
 
 
 def test_a_failure_that_does_not_come_again_names_the_first_fact_that_differs(suite):
@@ -173,7 +173,7 @@ def test_a_failure_that_does_not_come_again_names_the_first_fact_that_differs(su
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(
         [
-            "  it may not repeat: the same choices did not fail a second time",
+            "  the failure may not repeat: the same choices did not fail a second time",
             "    not deterministic: fact * of emulator 1 is another one when the test runs again",
             "      outcome: *",
             "      cause: what a handler came to differs: it has read real time or real randomness, *",

@@ -273,13 +273,13 @@ def test_a_token_says_that_it_is_of_another_test_or_of_another_definition(suite,
     _, token = token_in(suite(DOUBLE_CHARGE))
     other = DOUBLE_CHARGE.replace("test_an_order_is_charged_once", "test_other")
     result = suite(other, f"--fcemu-repeat={token}")
-    result.stdout.fnmatch_lines(["*--fcemu-repeat: the token is of another test than test_it.py::test_other*"])
+    result.stdout.fnmatch_lines(["*--fcemu-repeat: the token belongs to another test than test_it.py::test_other*"])
     other = DOUBLE_CHARGE.replace('fcemu("",', 'fcemu({"functions": {"g": {"handler": "index.g"}}},')
     result = suite(other, f"--fcemu-repeat={token}")
-    result.stdout.fnmatch_lines(["*the token is of another definition, or of other options*"])
+    result.stdout.fnmatch_lines(["*the token belongs to another definition or other options*"])
     result = suite(DOUBLE_CHARGE, "--fcemu-repeat=AXnonsense")
     assert result.ret == pytest.ExitCode.USAGE_ERROR
-    result.stderr.fnmatch_lines(["*--fcemu-repeat: expected a token as a search prints it, got 'AXnonsense'*"])
+    result.stderr.fnmatch_lines(["*--fcemu-repeat: expected a token that a search has printed, got 'AXnonsense'*"])
 
 
 def test_an_emulator_by_itself_repeats_a_run_by_its_token(suite):
@@ -367,7 +367,7 @@ def test_examples_of_hypothesis_are_outside_and_ours_inside(suite):
     again.stdout.fnmatch_lines(["*order=4*"])
     passing = suite(text.replace("order < 4", "order < 10"), plugins=["hypothesispytest"])
     passing.assert_outcomes(passed=1)
-    passing.stdout.re_match_lines([r"test_it.py::test_it  no failure in [1-3]\d\d runs of all its examples"])
+    passing.stdout.re_match_lines([r"test_it.py::test_it  no failure in [1-3]\d\d runs of all examples"])
 
 
 def from_options(asks, test=DOUBLE_CHARGE, mark='@pytest.mark.fcemu("")'):

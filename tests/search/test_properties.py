@@ -67,14 +67,14 @@ def test_what_must_come_true_in_time_breaks_when_it_is_too_late(emulator, charge
     emulator.check()
     emulator.properties.add(eventually(lambda: len(charges) == 3, within="1m"))
     emulator.function("charge").invoke_async(delay=61)
-    with pytest.raises(AssertionError, match=r"within=60 s\) broke at fact \d+: \+3661 s .*it was not true by"):
+    with pytest.raises(AssertionError, match=r"within=60 s\) broke at fact \d+: \+3661 s .*it did not become true by"):
         emulator.run_until_idle()
 
 
 def test_what_never_came_true_breaks_at_the_end(emulator, charges):
     emulator.properties.add(eventually(lambda: len(charges) == 1))
     emulator.advance(5)
-    with pytest.raises(AssertionError, match="broke at the end: it is not true, and the story ends at"):
+    with pytest.raises(AssertionError, match="broke at the end: it is not true, and the run ends at"):
         emulator.check()
 
 

@@ -1,5 +1,6 @@
 """The strategy of a search over stories that are plain functions: what it tries, in which order, and what it proves."""
 
+from collections import deque
 from itertools import combinations, product
 from math import comb
 
@@ -7,7 +8,7 @@ import pytest
 
 from fcemu.core.questions import KILL, QUESTIONS, START, Choice
 from fcemu.core.script import Asked, Script
-from fcemu.search.explorer import Bounds, explore
+from fcemu.search.explorer import Bounds, explore, one_by_one
 from fcemu.search.shrink import shrink
 from fcemu.search.strategy import Run, children
 
@@ -146,6 +147,47 @@ def test_a_failure_that_does_not_come_again_is_told_as_one_that_may_not_repeat()
     result = searched(lambda script: next(failing, False), runs=50)
     assert result.choices == ()
     assert "did not fail a second time" in result.doubt
+
+
+def several(most):
+    """A runner that takes up to so many scripts before it tells what came of the first."""
+
+    def runner(take, run_once):
+        taken = deque()
+        while True:
+            while len(taken) < most and (script := take()) is not None:
+                taken.append((script, run_once(script)))
+            if not taken:
+                return
+            yield taken.popleft()
+
+    return runner
+
+
+@pytest.mark.parametrize("most", [2, 7, 300])
+@pytest.mark.parametrize(
+    ("questions", "answers", "bounds"),
+    [
+        (6, 2, {"runs": 500}),
+        (12, 2, {"runs": 60}),
+        (20, 3, {"runs": 700}),
+        (5, 1, {"runs": 900}),
+        (4, 2, {"exhaustive": 3}),
+        (6, 1, {"exhaustive": 2, "runs": 9}),
+        (0, 1, {"runs": 5}),
+        (9, 1, {"runs": 19}),
+    ],
+)
+def test_a_search_whose_runs_are_made_at_the_same_time_finds_what_one_after_the_other_finds(
+    most, questions, answers, bounds
+):
+    for failing in (set(), {0}, {2, 3}, {1, 3, 4}, {5, 11}):
+        results = []
+        for runner in (one_by_one, several(most)):
+            run, _ = story(questions, answers, lambda places, failing=failing: bool(failing) and failing <= places)
+            heard = []
+            results.append((explore(run, Bounds(**bounds), 3, heard.append, runner), heard))
+        assert results[0] == results[1], failing
 
 
 def test_children_deviate_behind_the_last_deviation_only():

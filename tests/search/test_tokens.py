@@ -33,7 +33,7 @@ def test_a_token_is_short_enough_for_a_command_line():
 
 @given(st.text(max_size=60))
 def test_any_other_text_is_refused_in_words(text):
-    with pytest.raises(WrongToken, match="expected a token as a search prints it"):
+    with pytest.raises(WrongToken, match="expected a token that a search has printed"):
         decode(text)
 
 
@@ -48,7 +48,7 @@ def test_a_token_of_another_definition_or_test_says_so():
     repeat = Repeat(7, (), digest("this"), digest("test_it.py::test_it"))
     repeat.demand_definition("this")
     repeat.demand_test("test_it.py::test_it")
-    with pytest.raises(WrongToken, match="of another definition"):
+    with pytest.raises(WrongToken, match="to another definition"):
         repeat.demand_definition("that")
-    with pytest.raises(WrongToken, match=r"of another test than test_it\.py::test_other"):
+    with pytest.raises(WrongToken, match=r"to another test than test_it\.py::test_other"):
         repeat.demand_test("test_it.py::test_other")

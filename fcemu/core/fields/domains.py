@@ -20,18 +20,18 @@ from fcemu.core.fields.shared import (
 from fcemu.core.names import LATEST
 
 HOSTS: Final = Names(
-    NO_ADDRESS + r"[A-Za-z0-9*_-][A-Za-z0-9.*_-]{0,254}", "allowed: a host name, no address and not localhost"
+    NO_ADDRESS + r"[A-Za-z0-9*_-][A-Za-z0-9.*_-]{0,254}", "a name is a host name, and neither an address nor localhost"
 )
-PATHS: Final = Names(PATH.pattern, "allowed: a path that begins with '/', such as /* or /api/*")
+PATHS: Final = Names(PATH.pattern, "a path begins with '/', such as /* or /api/*")
 
 ROUTE: Final = Table(
     "Route",
-    "Where a path of a domain leads; a text alone is the function.",
-    acts("path", PATH, "Which path; /a/* takes all below /a/.", "path", key=""),
+    "A route leads a path of a domain to a function. A string in place of the map is the function.",
+    acts("path", PATH, "Names the path; /a/* stands for all paths below /a/.", "path", key=""),
     acts(
         "functionName",
         FUNCTION_3_0,
-        "Name of the function, SERVICE/NAME in 2.0.",
+        "Names the function, as SERVICE/NAME in 2.0.",
         "function",
         key="function",
         written=FUNCTION,
@@ -40,36 +40,49 @@ ROUTE: Final = Table(
     acts(
         "qualifier",
         ROUTE_QUALIFIER,
-        "Which version or alias it is for.",
+        "Names the version or alias to invoke.",
         "qualifier",
         default=LATEST,
         written=QUALIFIER,
     ),
-    acts("serviceName", NAME, "The service of a function of 2.0.", "function", key=""),
-    acts("methods", Methods(), "Which HTTP methods.", "methods", default="any", written=Methods(short=True)),
-    acts("rewriteConfig", OBJECT, "FC's rules that change the path.", "rewrite", default={}),
+    acts("serviceName", NAME, "Names the service of a function of 2.0.", "function", key=""),
+    acts(
+        "methods",
+        Methods(),
+        "Lists the HTTP methods that the route takes.",
+        "methods",
+        default="any",
+        written=Methods(short=True),
+    ),
+    acts("rewriteConfig", OBJECT, "Holds FC's rules that rewrite the path.", "rewrite", default={}),
     source="wire-api §9",
 )
 DOMAIN: Final = Table(
     "Domain",
-    "A custom domain.",
-    shows("domainName", HOST_NAME, "Its name."),
-    shows("accountId", TEXT, "Whose it is."),
-    shows("apiVersion", TEXT, "The API version in which it was asked for."),
-    acts("protocol", Choice(("HTTP", "HTTPS", "HTTP,HTTPS")), "How it is reached.", "protocol", default="HTTP"),
+    "A custom domain leads requests to functions.",
+    shows("domainName", HOST_NAME, "Names the domain."),
+    shows("accountId", TEXT, "Names the account that owns it."),
+    shows("apiVersion", TEXT, "Gives the API version of the request."),
+    acts(
+        "protocol",
+        Choice(("HTTP", "HTTPS", "HTTP,HTTPS")),
+        "Sets the protocols of the domain.",
+        "protocol",
+        default="HTTP",
+    ),
     acts(
         "routes",
         Named(ROUTE, "path", PATHS, "function"),
-        "Where its paths lead.",
+        "Leads paths to functions.",
         "routes",
         inside="routeConfig",
         default={},
     ),
-    keeps("certConfig", OBJECT, "Its certificate; the private key is never shown."),
-    keeps("authConfig", OBJECT, "How requests are authenticated.", versions=(V2023,)),
-    keeps("corsConfig", OBJECT, "Which other sites may call it.", versions=(V2023,)),
-    keeps("tlsConfig", OBJECT, "Versions and ciphers of TLS.", versions=(V2021, V2023)),
-    keeps("wafConfig", OBJECT, "Whether the firewall is on.", versions=(V2021, V2023)),
+    keeps("certConfig", OBJECT, "Holds its certificate; answers never show the private key."),
+    keeps("authConfig", OBJECT, "Decides how FC authenticates requests.", versions=(V2023,)),
+    keeps("corsConfig", OBJECT, "Decides which other sites may call the domain.", versions=(V2023,)),
+    keeps("tlsConfig", OBJECT, "Chooses versions and ciphers of TLS.", versions=(V2021, V2023)),
+    keeps("wafConfig", OBJECT, "Switches the firewall on.", versions=(V2021, V2023)),
     *TIMES,
     KEPT,
     source="wire-api §9",

@@ -34,19 +34,19 @@ class Variables(Kind):
         wrong: list[Wrong] = []
         for name, text in given.items():
             if why := wrong_variable(name, in_service=self.is_in_service):
-                is_hint, says = why.startswith("allowed"), "cannot name a variable"
+                is_hint, says = why.startswith("a name"), "is not a valid variable name"
                 said = Wrong(at=(name,), says=says if is_hint else f"{says}: {why}", is_key=True)
                 wrong.append(replace(said, hints=(why,)) if is_hint else said)
             elif not isinstance(text, str):
-                wrong.append(Wrong(at=(name,), expected="text"))
+                wrong.append(Wrong(at=(name,), expected="a string"))
             elif _NOT_IN_ENVIRONMENTS.search(text):
-                wrong.append(Wrong(at=(name,), expected="text that an environment can hold"))
+                wrong.append(Wrong(at=(name,), expected="a string without NUL and lone surrogate characters"))
         if not wrong:
             size = sum(len(name.encode()) + len(text.encode()) for name, text in given.items())
             if size <= limits.environment_bytes:
                 return given
             wrong.append(
-                Wrong(says=f"{size} bytes of names and values, at most {limits.environment_bytes} are allowed")
+                Wrong(says=f"the names and values have {size} bytes; at most {limits.environment_bytes} are allowed")
             )
         return together(wrong)
 
@@ -54,12 +54,12 @@ class Variables(Kind):
         return dict(value)
 
     def expected(self, limits: Limits) -> str:
-        return "a map of names and texts"
+        return "a map from names to strings"
 
     def allowed(self, limits: Limits) -> str:
         return (
-            f"an object of texts, together at most {limits.environment_bytes} bytes; names: a letter, then letters, "
-            "digits and '_', not FC's own"
+            f"an object whose values are strings, of at most {limits.environment_bytes} bytes in all; a name is a "
+            "letter followed by letters, digits and '_', and not reserved for FC"
         )
 
     def schemas(self) -> list[Schema]:
@@ -93,7 +93,7 @@ class Weights(Kind):
             if share.read(each, limits) is OTHER
         ]
         if not wrong and self.checked and sum(given.values()) > _SUM:
-            wrong.append(Wrong(says="expected shares that make at most 1 together"))
+            wrong.append(Wrong(says="expected shares whose sum is at most 1"))
         return together(wrong) if wrong else {version: float(each) for version, each in given.items()}
 
     def write(self, value: Any) -> Any:
@@ -186,7 +186,7 @@ class Target(Kind):
         if not isinstance(given, str) or not given or not given.isprintable():
             return OTHER
         if len(given) > limits.destination_arn_characters:
-            return Wrong(says=f"expected at most {limits.destination_arn_characters} characters, found {len(given)}")
+            return Wrong(says=f"expected at most {limits.destination_arn_characters} characters, got {len(given)}")
         try:
             return parse_destination(given)
         except ValueError as wrong:
@@ -255,7 +255,7 @@ class Cron(Kind):
         if not isinstance(given, str) or not given:
             return OTHER
         if len(given) > LONGEST_EXPRESSION:
-            return Wrong(says=f"expected at most {LONGEST_EXPRESSION} characters, found {len(given)}")
+            return Wrong(says=f"expected at most {LONGEST_EXPRESSION} characters, got {len(given)}")
         try:
             read_schedule(given)
         except ValueError as wrong:

@@ -15,6 +15,7 @@ from typing import Any, ClassVar, Final
 
 from fcemu.core.limits import RELAXED, STRICT, Limits
 from fcemu.core.values import dataclass
+from fcemu.core.wording import either
 
 Bounds = Callable[[Limits], tuple[int, int]]
 Schema = dict[str, Any]
@@ -26,7 +27,7 @@ class Wrong:
     """Why a value cannot be read.
 
     ``at``: the way to the part that is wrong, by keys and indexes. ``expected``: what should be there, ``""`` where
-    that is the kind's own ``expected``. ``says``: a whole message in place of "expected …, found …". ``hints``: what to
+    that is the kind's own ``expected``. ``says``: a whole message in place of "expected …, got …". ``hints``: what to
     write instead. ``is_key``: the key there is wrong, not its value, and ``says`` goes on after its name. ``more``:
     what else is wrong with the same value.
     """
@@ -90,8 +91,8 @@ class Text(Kind):
     """A text. ``what``: what it is, for files; ``fc``: the same for FC. ``pattern``: the whole of it fits this, if any.
     ``printable``: without control characters. ``empty``: whether it may be empty."""
 
-    what: str = "text"
-    fc: str = "a text"
+    what: str = "a string"
+    fc: str = "a string"
     pattern: str = ""
     printable: bool = False
     empty: bool = True
@@ -126,7 +127,7 @@ class Choice(Kind):
         return given if isinstance(given, str) and given in self.words else OTHER
 
     def expected(self, limits: Limits) -> str:
-        return self.what or " or ".join(self.words)
+        return self.what or either(self.words)
 
     def allowed(self, limits: Limits) -> str:
         return " | ".join(self.words)
@@ -172,7 +173,8 @@ class Whole(Kind):
         if self.bounds is None:
             return "a whole number"
         steps = f" in steps of {self.step}" if self.step > 1 and limits.strict else ""
-        return (f"whole {self.unit}" if self.unit else "a whole number") + " {}-{}".format(*self.bounds(limits)) + steps
+        unit = f" of {self.unit}" if self.unit else ""
+        return f"a whole number{unit} from " + "{} to {}".format(*self.bounds(limits)) + steps
 
     def allowed(self, limits: Limits) -> str:
         if self.bounds is None:
@@ -203,7 +205,7 @@ class Duration(Kind):
         return round(value.total_seconds())
 
     def expected(self, limits: Limits) -> str:
-        return "whole seconds {}-{}".format(*self.bounds(limits))
+        return "a whole number of seconds from {} to {}".format(*self.bounds(limits))
 
     def allowed(self, limits: Limits) -> str:
         return "[{}, {}]".format(*self.bounds(limits))
@@ -214,7 +216,12 @@ class Duration(Kind):
 
 
 def _bounded(least: int, most: int, strictly: str) -> Schema:
-    return {"type": "integer", "minimum": least, "maximum": most, "$comment": f"with strict limits {strictly}"}
+    return {
+        "type": "integer",
+        "minimum": least,
+        "maximum": most,
+        "$comment": f"With strict limits, the value is {strictly}.",
+    }
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,8 +246,8 @@ class Number(Kind):
         if self.least is None or self.most is None:
             return self.what
         if self.above:
-            return f"{self.what} above {self.least:.0f}, at most {self.most:.0f}"
-        return f"{self.what} {self.least:.0f}-{self.most:.0f}"
+            return f"{self.what} above {self.least:.0f} and at most {self.most:.0f}"
+        return f"{self.what} from {self.least:.0f} to {self.most:.0f}"
 
     def schemas(self) -> list[Schema]:
         if self.least is None or self.most is None:
@@ -256,7 +263,7 @@ class Texts(Kind):
 
     of: ClassVar[str] = "list"
     parts: ClassVar[str] = "text"
-    what: str = "texts"
+    what: str = "strings"
     known: tuple[str, ...] = ()
     each: Text = Text()
 
@@ -277,7 +284,7 @@ class Texts(Kind):
         return f"a list of {self.what}"
 
     def allowed(self, limits: Limits) -> str:
-        return "a list of texts"
+        return "a list of strings"
 
     def schemas(self) -> list[Schema]:
         return [{"type": "array", "items": self.each.schemas()[0]}]
@@ -325,7 +332,7 @@ class Anything(Kind):
     of: ClassVar[str] = "any"
 
     def expected(self, limits: Limits) -> str:
-        return "plain data"
+        return "any plain data"
 
 
 @dataclass(frozen=True, slots=True)
@@ -335,22 +342,22 @@ class TextMap(Kind):
     of: ClassVar[str] = "map"
     parts: ClassVar[str] = "text"
     examples: ClassVar[tuple[Any, ...]] = ({"team": "media"},)
-    what: str = "keys and texts"
+    what: str = "keys to strings"
 
     def read(self, given: Any, limits: Limits) -> Any:
         if not isinstance(given, dict):
             return OTHER
-        wrong = [Wrong(at=(name,), expected="text") for name, text in given.items() if not isinstance(text, str)]
+        wrong = [Wrong(at=(name,), expected="a string") for name, text in given.items() if not isinstance(text, str)]
         return together(wrong) if wrong else given
 
     def write(self, value: Any) -> Any:
         return dict(value)
 
     def expected(self, limits: Limits) -> str:
-        return f"a map of {self.what}"
+        return f"a map from {self.what}"
 
     def allowed(self, limits: Limits) -> str:
-        return "an object of texts"
+        return "an object whose values are strings"
 
     def schemas(self) -> list[Schema]:
         return [{"type": "object", "additionalProperties": {"type": "string"}}]

@@ -9,25 +9,27 @@ from fcemu.core.fields.shared import DESCRIPTION, NAME, code
 
 LAYER_VERSION: Final = Table(
     "LayerVersion",
-    "One version of a layer; a text alone is its directory, or the zip.",
-    code("Directory or zip of its files.", required=True),
-    shows("layerName", NAME, "The name of the layer."),
-    shows("version", WHOLE, "Its number."),
-    shows("arn", TEXT, "Its ARN.", names={V2023: "layerVersionArn"}),
+    "A version of a layer has files. A string in place of the map is its directory or zip.",
+    code("Names the directory or zip with its files.", required=True),
+    shows("layerName", NAME, "Names the layer."),
+    shows("version", WHOLE, "Gives its number."),
+    shows("arn", TEXT, "Gives its ARN.", names={V2023: "layerVersionArn"}),
     DESCRIPTION,
-    acts("compatibleRuntime", Texts("runtimes"), "For which runtimes it is.", "runtimes", default=()),
-    acts("license", TEXT, "For people.", "license", default=""),
-    shows("code", OBJECT, "Where its content can be fetched."),
-    shows("codeSize", WHOLE, "The size of its zip in bytes."),
-    shows("codeChecksum", TEXT, "The CRC-64 of its zip."),
-    shows("acl", TEXT, "Whether other accounts may use the layer."),
-    shows("createTime", TEXT, "When it was made."),
+    acts("compatibleRuntime", Texts("runtimes"), "Lists the runtimes that the layer is for.", "runtimes", default=()),
+    acts("license", TEXT, "Tells people the license.", "license", default=""),
+    shows("code", OBJECT, "Gives the address of its content."),
+    shows("codeSize", WHOLE, "Gives the size of its zip in bytes."),
+    shows("codeChecksum", TEXT, "Gives the CRC-64 of its zip."),
+    shows("acl", TEXT, "Tells whether other accounts may use the layer."),
+    shows("createTime", TEXT, "Gives the time at which it was made."),
     source="wire-api §9",
 )
 LAYER: Final = Table(
     "Layer",
-    "A layer, which functions name by the ARNs of its versions.",
-    said("versions", Named(LAYER_VERSION, "version", NUMBERS, "code"), "Its versions.", "versions", required=True),
-    said("public", FLAG, "Whether other accounts may use it.", "public", default=False),
+    "A layer holds shared files. Functions name it by the ARNs of its versions.",
+    said(
+        "versions", Named(LAYER_VERSION, "version", NUMBERS, "code"), "Lists its versions.", "versions", required=True
+    ),
+    said("public", FLAG, "Allows other accounts to use the layer.", "public", default=False),
     source="wire-api §9",
 )

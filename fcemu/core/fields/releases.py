@@ -12,20 +12,20 @@ NUMBERS: Final = Names(r"[1-9][0-9]{0,9}", "versions are numbered from '1'")
 
 VERSION: Final = Table(
     "Version",
-    "A published version.",
-    shows("versionId", TEXT, "Its number."),
+    "A published version cannot be changed.",
+    shows("versionId", TEXT, "Gives its number."),
     DESCRIPTION,
     *TIMES,
     source="wire-api §3",
 )
 ALIAS: Final = Table(
     "Alias",
-    "A name for a version; a text alone is the version.",
-    shows("aliasName", NAME, "Its name."),
+    "An alias is a name for a version. A string in place of the map is the version.",
+    shows("aliasName", NAME, "Names the alias."),
     acts(
         "versionId",
         TEXT,
-        "Which version: its number, or LATEST.",
+        "Names the version, by its number or as LATEST.",
         "version",
         key="version",
         written=QUALIFIER,
@@ -35,13 +35,13 @@ ALIAS: Final = Table(
     acts(
         "additionalVersionWeight",
         Weights(),
-        "Which share of the invocations other versions get.",
+        "Sets the share of the invocations that other versions get.",
         "weights",
         default={},
         written=Weights(checked=True),
     ),
-    keeps("resolvePolicy", TEXT, "How a version is chosen.", versions=(V2021,)),
-    keeps("routePolicy", OBJECT, "Which requests go to which version.", versions=(V2021,)),
+    keeps("resolvePolicy", TEXT, "Decides how FC chooses a version.", versions=(V2021,)),
+    keeps("routePolicy", OBJECT, "Decides which requests go to which version.", versions=(V2021,)),
     *TIMES,
     KEPT,
     source="wire-api §3",
@@ -51,5 +51,5 @@ ALIAS: Final = Table(
 def aliases(only: str = "") -> Field:
     """The aliases of an owner of versions, in a file."""
     return said(
-        "aliases", Named(ALIAS, "alias", short="version"), "Names for versions.", "aliases", only=only, default={}
+        "aliases", Named(ALIAS, "alias", short="version"), "Gives names to versions.", "aliases", only=only, default={}
     )

@@ -42,7 +42,7 @@ class Names:
     """What the keys of a ``Named`` can be: a pattern, and the words for it."""
 
     pattern: str = NAME
-    rule: str = "allowed: letters, digits, '_' and '-', not first a digit or '-', at most 128 characters"
+    rule: str = "a name has at most 128 letters, digits, '_' and '-', and does not begin with a digit or '-'"
 
 
 @dataclass(frozen=True, slots=True)

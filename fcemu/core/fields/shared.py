@@ -27,22 +27,22 @@ ANY_QUALIFIER: Final = Text("a version or an alias", "a version, an alias or LAT
 """Which versions and aliases there are says the emulator."""
 QUALIFIER: Final = Qualifier()
 FUNCTION: Final = Function()
-HANDLER: Final = Text("module.function", "a printable text", printable=True)
+HANDLER: Final = Text("module.function", "a printable string", printable=True)
 """An empty text says that there is none. ASSUMED: fcemu refuses a handler whose name cannot be printed."""
 SAID_HANDLER: Final = Text("module.function", printable=True, empty=False)
 """A handler in a file, which leaves out the key of one that is not there."""
 COUNT: Final = Whole("", always(0, UNBOUNDED))
 HOOK_TIMEOUT: Final = Duration(lambda limits: (1, limits.hook_timeout_max_seconds))
 
-DESCRIPTION: Final = acts("description", TEXT, "For people.", "description", default="")
+DESCRIPTION: Final = acts("description", TEXT, "Describes it to people.", "description", default="")
 TIMES: Final = (
-    shows("createdTime", TEXT, "When it was made."),
-    shows("lastModifiedTime", TEXT, "When it was changed last."),
+    shows("createdTime", TEXT, "Gives the time at which it was made."),
+    shows("lastModifiedTime", TEXT, "Gives the time of its last change."),
 )
 KEPT: Final = said(
     "kept",
     OBJECT,
-    "Settings of FC that have no effect here, by FC's names; FC's API shows them.",
+    "Holds settings of FC that have no effect here, under FC's names; FC's API shows them.",
     "kept",
     default={},
 )
@@ -50,39 +50,41 @@ KEPT: Final = said(
 
 def tags(only: str = "") -> Field:
     """Tags of a service, or of a function of 3.0."""
-    return said("tags", TAGS, "Tags by key; FC's API shows them.", "tags", only=only, default={})
+    return said("tags", TAGS, "Holds tags by their keys, which FC's API shows.", "tags", only=only, default={})
 
 
 def vpcs(only: str = "") -> Field:
     """VPC bindings of a service, or of a function of 3.0."""
-    about = "VPCs bound to it; FC's API shows them."
+    about = "Lists VPCs bound to it, which FC's API shows."
     return said("vpcBindings", Texts("ids of VPCs"), about, "vpcs", only=only, default=())
 
 
 def qualifier() -> Field:
     """For which version or alias settings are, where FC has that beside them."""
-    return said("qualifier", QUALIFIER, "Which version or alias it is for.", "qualifier", default=LATEST)
+    return said(
+        "qualifier", QUALIFIER, "Names the version or alias that the settings are for.", "qualifier", default=LATEST
+    )
 
 
 CODE: Final = Table(
     "Code",
-    "Where files are; a text alone is the directory, or the zip.",
+    "This map says where files are. A string in its place is the directory or the zip.",
     said(
         "src",
         Text("the path of a directory or a zip", printable=True, empty=False),
-        "A directory or a zip, absolute or relative to this file.",
+        "Names a directory or a zip, absolute or relative to this file.",
         "src",
     ),
     said(
         "zipFile",
         Text("a zip in base64", printable=True, empty=False),
-        "A zip, as FC's API takes it: in base64.",
+        "Holds a zip in base64, as FC's API takes it.",
         "zip_file",
     ),
     said(
         "unchecked",
         FLAG,
-        "Whether handlers may be missing from it until they are called.",
+        "Allows handlers to be missing until FC calls them.",
         "unchecked",
         default=False,
     ),

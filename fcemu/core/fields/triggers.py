@@ -16,7 +16,7 @@ from fcemu.core.names import LATEST
 from fcemu.core.triggers import AUTH_TYPES, HTTP, KINDS
 
 _SOURCE: Final = "yaml-formats §1.4, wire-api §10"
-_SOURCE_HELP: Final = "What happens there invokes the function; the settings are FC's."
+_SOURCE_HELP: Final = "Lets what happens there invoke the function; the settings are FC's."
 _SHOWN: Final = "FC's API shows it."
 
 
@@ -32,157 +32,169 @@ def _keeps(name: str, kind: Kind, about: str, default: Any = ABSENT) -> Field:
 
 OSS: Final = Table(
     "Oss",
-    "Objects of a bucket.",
-    _acts("events", Texts("names such as oss:ObjectCreated:*", OSS_EVENTS), "What happens to them.", ()),
+    "An OSS trigger fires on changes of objects in a bucket.",
+    _acts(
+        "events",
+        Texts("names such as oss:ObjectCreated:*", OSS_EVENTS),
+        "Lists the events that fire the trigger.",
+        (),
+    ),
     _acts(
         "filter",
         Nested(
             Table(
                 "ObjectFilter",
-                "Which objects are meant.",
+                "This filter selects objects.",
                 _acts(
                     "key",
                     Nested(
                         Table(
                             "ObjectKey",
-                            "Which names objects have.",
-                            _acts("prefix", TEXT, "How they begin.", ""),
-                            _acts("suffix", TEXT, "How they end.", ""),
+                            "This filter selects objects by their names.",
+                            _acts("prefix", TEXT, "Selects names that begin like this.", ""),
+                            _acts("suffix", TEXT, "Selects names that end like this.", ""),
                         )
                     ),
-                    "By their names.",
+                    "Selects objects by their names.",
                 ),
             )
         ),
-        "To which of them.",
+        "Selects the objects that fire the trigger.",
     ),
     source=_SOURCE,
 )
 MNS_TOPIC: Final = Table(
     "MnsTopic",
-    "Messages that are published to a topic.",
-    _acts("notifyContentFormat", Choice(CONTENT_FORMATS), "The message alone, or a JSON document.", "STREAM"),
-    _keeps("notifyStrategy", Choice(("BACKOFF_RETRY", "EXPONENTIAL_DECAY_RETRY")), "How MNS retries."),
-    _acts("filterTag", TEXT, "The tag of the messages that are meant.", ""),
+    "An MNS trigger fires on messages that are published to a topic.",
+    _acts(
+        "notifyContentFormat",
+        Choice(CONTENT_FORMATS),
+        "Chooses whether the event is the message alone or a JSON document.",
+        "STREAM",
+    ),
+    _keeps("notifyStrategy", Choice(("BACKOFF_RETRY", "EXPONENTIAL_DECAY_RETRY")), "Decides how MNS retries."),
+    _acts("filterTag", TEXT, "Selects messages with this tag.", ""),
     source=_SOURCE,
 )
 EVENTBRIDGE: Final = Table(
     "Eventbridge",
-    "Events of EventBridge.",
-    _acts("triggerEnable", FLAG, "Whether it fires.", True),
-    _acts("asyncInvocationType", FLAG, "Whether it invokes asynchronously.", False),
-    _acts("eventRuleFilterPattern", ANYTHING, "Which events: a pattern as JSON text.", "{}"),
+    "An EventBridge trigger fires on events of an event bus.",
+    _acts("triggerEnable", FLAG, "Switches the trigger on or off.", True),
+    _acts("asyncInvocationType", FLAG, "Makes the trigger invoke asynchronously.", False),
+    _acts("eventRuleFilterPattern", ANYTHING, "Selects events by a pattern, as a string of JSON.", "{}"),
     _acts(
         "eventSourceConfig",
         Nested(
             Table(
                 "EventSource",
-                "Where EventBridge takes events from.",
-                _keeps("eventSourceType", TEXT, "Of which kind it is."),
-                _keeps("eventSourceParameters", ANYTHING, "Its settings."),
+                "This map names the source of the events.",
+                _keeps("eventSourceType", TEXT, "Names the kind of the source."),
+                _keeps("eventSourceParameters", ANYTHING, "Holds the settings of the source."),
             )
         ),
-        "Where events come from.",
+        "Names the source of the events.",
     ),
     _acts(
         "eventSinkConfig",
         Nested(
             Table(
                 "EventSink",
-                "How EventBridge hands events over.",
-                _keeps("deliveryOption", ANYTHING, "How it delivers."),
+                "This map describes how EventBridge delivers events.",
+                _keeps("deliveryOption", ANYTHING, "Describes how it delivers."),
             )
         ),
-        "How they leave.",
+        "Describes how EventBridge delivers events.",
     ),
     _acts(
         "runOptions",
         Nested(
             Table(
                 "RunOptions",
-                "How EventBridge runs a stream of events.",
-                _acts("mode", TEXT, "How events come: event-streaming makes lists of them.", "event-driven"),
-                _keeps("maximumTasks", ANYTHING, "How many at a time."),
-                _keeps("errorsTolerance", TEXT, "ALL or NONE."),
-                _keeps("retryStrategy", ANYTHING, "How it retries."),
-                _keeps("deadLetterQueue", ANYTHING, "What is given up."),
-                _keeps("batchWindow", ANYTHING, "How many at once."),
+                "This map describes how EventBridge runs a stream of events.",
+                _acts("mode", TEXT, "Chooses how events arrive; event-streaming makes lists of them.", "event-driven"),
+                _keeps("maximumTasks", ANYTHING, "Limits how many run at a time."),
+                _keeps("errorsTolerance", TEXT, "Is ALL or NONE."),
+                _keeps("retryStrategy", ANYTHING, "Describes how EventBridge retries."),
+                _keeps("deadLetterQueue", ANYTHING, "Names where events go that EventBridge gives up."),
+                _keeps("batchWindow", ANYTHING, "Describes how EventBridge groups events."),
             )
         ),
-        "How they are run.",
+        "Describes how EventBridge runs events.",
     ),
     source=_SOURCE,
 )
 LOG: Final = Table(
     "Log",
-    "Lines of Log Service.",
+    "A log trigger fires on new lines of a log store.",
     _acts(
         "sourceConfig",
         Nested(
             Table(
                 "LogSource",
-                "The log store whose lines are meant.",
-                _acts("logstore", TEXT, "Its name.", ""),
-                _keeps("startTime", ANYTHING, "From when on."),
+                "This map names the log store.",
+                _acts("logstore", TEXT, "Names the log store.", ""),
+                _keeps("startTime", ANYTHING, "Sets the time from which lines count."),
             )
         ),
-        "Which lines.",
+        "Selects the lines.",
     ),
     _acts(
         "jobConfig",
         Nested(
             Table(
                 "LogJob",
-                "How Log Service calls the function.",
-                _keeps("maxRetryTime", Whole("", always(0, 100)), "How often it is retried."),
-                _keeps("triggerInterval", Whole("seconds", always(3, 600)), "How often it calls."),
+                "This map describes how Log Service calls the function.",
+                _keeps("maxRetryTime", Whole("", always(0, 100)), "Limits how often it retries."),
+                _keeps("triggerInterval", Whole("seconds", always(3, 600)), "Sets how often it calls."),
             )
         ),
-        "How the function is called.",
+        "Describes how Log Service calls the function.",
     ),
     _acts(
         "logConfig",
         Nested(
             Table(
                 "LogTarget",
-                "Where Log Service writes its own log of the job.",
-                _keeps("project", TEXT, "The project.", ""),
-                _keeps("logstore", TEXT, "The log store.", ""),
+                "This map names the log store for the log of the job itself.",
+                _keeps("project", TEXT, "Names the project.", ""),
+                _keeps("logstore", TEXT, "Names the log store.", ""),
             )
         ),
-        "Where the job logs.",
+        "Says where the job writes its log.",
     ),
-    _acts("functionParameter", ANYTHING, "What each event has besides.", {}),
-    _acts("enable", FLAG, "Whether it fires.", True),
+    _acts("functionParameter", ANYTHING, "Adds a parameter to each event.", {}),
+    _acts("enable", FLAG, "Switches the trigger on or off.", True),
     source=_SOURCE,
 )
 CDN: Final = Table(
     "Cdn",
-    "Events of CDN.",
-    _acts("eventName", TEXT, "Which event.", ""),
-    _acts("eventVersion", TEXT, "In which version.", ""),
-    _acts("notes", TEXT, "For people.", ""),
+    "A CDN trigger fires on events of CDN.",
+    _acts("eventName", TEXT, "Names the event.", ""),
+    _acts("eventVersion", TEXT, "Names the version of the event.", ""),
+    _acts("notes", TEXT, "Describes the trigger to people.", ""),
     _acts(
         "filter",
         Nested(
             Table(
                 "CdnFilter",
-                "Which events of CDN are meant.",
-                _acts("domain", Texts("domains"), "Which domains.", ()),
+                "This filter selects events of CDN.",
+                _acts("domain", Texts("domains"), "Selects events of these domains.", ()),
             )
         ),
-        "Of what.",
+        "Selects events.",
     ),
     source=_SOURCE,
 )
-TABLESTORE: Final = Table("Tablestore", "Changes of a table's rows; there are no settings.", source=_SOURCE)
+TABLESTORE: Final = Table(
+    "Tablestore", "A Table Store trigger fires on changes of a table's rows; it has no settings.", source=_SOURCE
+)
 RDS: Final = Table(
     "Rds",
-    "Changes of a database.",
-    _keeps("subscriptionObjects", Texts("tables"), "Which tables.", ()),
-    _keeps("retry", ANYTHING, "How often it is retried."),
-    _keeps("concurrency", ANYTHING, "How many at a time."),
-    _keeps("eventFormat", TEXT, "The form of events.", ""),
+    "An RDS trigger fires on changes of a database.",
+    _keeps("subscriptionObjects", Texts("tables"), "Selects tables.", ()),
+    _keeps("retry", ANYTHING, "Describes how it retries."),
+    _keeps("concurrency", ANYTHING, "Limits how many run at a time."),
+    _keeps("eventFormat", TEXT, "Chooses the form of the events.", ""),
     source=_SOURCE,
 )
 
@@ -194,15 +206,15 @@ def _kind(name: str, kind: Value, inert: bool = False) -> Field:
 
 TRIGGER: Final = Table(
     "Trigger",
-    "A trigger: exactly one of the keys that say what invokes the function, and its settings.",
-    shows("triggerName", NAME, "Its name."),
-    shows("triggerId", TEXT, "Its id, which is in the URL of an HTTP trigger."),
-    shows("triggerType", Choice(KINDS), "Of which kind it is."),
-    acts("triggerConfig", OBJECT, "The settings of its kind, in FC's words.", "config", key=""),
+    "A trigger has exactly one of the keys that say what invokes the function, and settings of it.",
+    shows("triggerName", NAME, "Names the trigger."),
+    shows("triggerId", TEXT, "Identifies the trigger; the URL of an HTTP trigger has this id."),
+    shows("triggerType", Choice(KINDS), "Names its kind."),
+    acts("triggerConfig", OBJECT, "Holds the settings of its kind, under FC's names.", "config", key=""),
     said(
         "cronExpression",
         Cron(),
-        "When: @every 5m, or six fields of cron; CRON_TZ=ZONE may come first.",
+        "Says when the timer fires: @every 5m, or six fields of cron, which CRON_TZ=ZONE may precede.",
         "timer",
         inside="triggerConfig",
         key="timer",
@@ -210,7 +222,7 @@ TRIGGER: Final = Table(
     said(
         "methods",
         Methods(short=True),
-        "Which HTTP methods: a list, or any for all.",
+        "Lists the HTTP methods; any stands for all of them.",
         "http",
         inside="triggerConfig",
         key="http",
@@ -224,33 +236,46 @@ TRIGGER: Final = Table(
     _kind("rds", Nested(RDS), inert=True),
     _kind("kafka", OBJECT, inert=True),
     _kind("mqtt", OBJECT, inert=True),
-    said("payload", TEXT, "What a timer hands to the function.", "payload", inside="triggerConfig", default=""),
-    said("enable", FLAG, "Whether a timer fires.", "enable", inside="triggerConfig", default=True),
+    said(
+        "payload",
+        TEXT,
+        "Sets the payload that a timer sends to the function.",
+        "payload",
+        inside="triggerConfig",
+        default="",
+    ),
+    said("enable", FLAG, "Switches a timer on or off.", "enable", inside="triggerConfig", default=True),
     said(
         "authType",
         Choice(AUTH_TYPES),
-        "Who may call an HTTP trigger.",
+        "Decides who may call an HTTP trigger.",
         "auth_type",
         inside="triggerConfig",
         default="anonymous",
     ),
-    acts("sourceArn", TEXT, "Where its events come from.", "source_arn", default=""),
-    acts("invocationRole", TEXT, "Who may invoke; not checked.", "role", default=""),
+    acts("sourceArn", TEXT, "Names the source of its events.", "source_arn", default=""),
+    acts(
+        "invocationRole",
+        TEXT,
+        "Names the role that invokes the function; fcemu does not check it.",
+        "role",
+        default="",
+    ),
     acts(
         "qualifier",
         ANY_QUALIFIER,
-        "Which version or alias it is for.",
+        "Names the version or alias to invoke.",
         "qualifier",
         default=LATEST,
         written=QUALIFIER,
     ),
     DESCRIPTION,
     *TIMES,
-    shows("urlInternet", TEXT, "Where an HTTP trigger is reached.", versions=(V2021,)),
-    shows("status", TEXT, "Always empty.", versions=IN_3_0),
-    shows("targetArn", TEXT, "The ARN of the function and its qualifier.", versions=IN_3_0),
-    shows("httpTrigger", OBJECT, "Where an HTTP trigger is reached.", versions=IN_3_0),
-    said("kept", OBJECT, "More of FC's settings for its kind.", "kept", default={}),
+    shows("urlInternet", TEXT, "Gives the address of an HTTP trigger.", versions=(V2021,)),
+    shows("status", TEXT, "Is always empty.", versions=IN_3_0),
+    shows("targetArn", TEXT, "Gives the ARN of the function with its qualifier.", versions=IN_3_0),
+    shows("httpTrigger", OBJECT, "Gives the address of an HTTP trigger.", versions=IN_3_0),
+    said("kept", OBJECT, "Holds more of FC's settings of its kind.", "kept", default={}),
     one_of=(
         "timer",
         "http",
@@ -270,9 +295,9 @@ TRIGGER: Final = Table(
 )
 EVENT_SOURCE: Final = Table(
     "Source",
-    "One of ``eventSources``: where events come from that a trigger of another product brings.",
-    acts("sourceArn", TEXT, "Its ARN.", "source_arn", versions=(V2021,), required=True),
-    said("qualifier", QUALIFIER, "Which version or alias it is for.", "qualifier", default=LATEST),
-    shows("createdTime", TEXT, "When it was registered.", versions=(V2021,)),
+    "An item of ``eventSources`` names a source whose events a trigger of another product delivers.",
+    acts("sourceArn", TEXT, "Gives its ARN.", "source_arn", versions=(V2021,), required=True),
+    said("qualifier", QUALIFIER, "Names the version or alias to invoke.", "qualifier", default=LATEST),
+    shows("createdTime", TEXT, "Gives the time at which it was registered.", versions=(V2021,)),
     source="wire-api §4",
 )

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-import select
 import socket
 import struct
 from collections.abc import Mapping
 from typing import Any, Final
 
 from fcemu.handler.locks import RealLock
+from fcemu.handler.polls import POLLIN, new_poll
 
 _LENGTHS: Final = struct.Struct("!II")
 _CHUNK: Final = 1 << 16
@@ -24,8 +24,8 @@ class Channel:
 
     def __init__(self, connection: socket.socket) -> None:
         self._connection: Final = connection
-        self._readable: Final = select.poll()
-        self._readable.register(connection, select.POLLIN)
+        self._readable: Final = new_poll()
+        self._readable.register(connection, POLLIN)
         self._buffer: Final = bytearray()
         self._sending: Final = RealLock()
 

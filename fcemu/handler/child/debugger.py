@@ -23,7 +23,9 @@ def wait_for_debugger(port: int, channel: Channel) -> None:
     try:
         import debugpy  # noqa: T100 (this is what starts it)
     except ImportError as missing:
-        channel.send({"kind": "warn", "text": f"nothing is debugged: {sys.executable} has no debugpy ({missing})"})
+        channel.send(
+            {"kind": "warn", "text": f"the debugger cannot start: {sys.executable} has no debugpy ({missing})"}
+        )
     else:
         debugpy.configure(subProcess=False)  # what the handler starts is not the instance
         _listen(debugpy, port)

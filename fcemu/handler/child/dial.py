@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import mmap
+import os
 import struct
 from typing import Final
 
@@ -22,8 +23,11 @@ def nanoseconds(seconds: float) -> int:
 class Dial:
     """The emulator's clock, read from shared memory."""
 
-    def __init__(self, fd: int) -> None:
-        self._page: Final = mmap.mmap(fd, _FORM.size, prot=mmap.PROT_READ)
+    def __init__(self, fd: int, ahead_ns: int = 0) -> None:
+        """``fd`` is closed here. ``ahead_ns``: how much more this process's clock shows than the emulator's."""
+        self._ahead: Final = ahead_ns
+        self._page: Final = mmap.mmap(fd, _FORM.size, access=mmap.ACCESS_READ)
+        os.close(fd)
 
     def _read(self) -> tuple[int, int, int, float]:
         while True:
@@ -33,7 +37,7 @@ class Dial:
 
     def _past(self, real: int, rate: float) -> int:
         """Virtual nanoseconds since the dial was written, in whole microseconds as in the emulator."""
-        return int((_REAL.monotonic_ns() - real) * rate) // 1000 * 1000 if rate else 0
+        return int((_REAL.monotonic_ns() - self._ahead - real) * rate) // 1000 * 1000 if rate else 0
 
     def epoch_ns(self) -> int:
         """Virtual nanoseconds since 1970."""

@@ -1,17 +1,14 @@
-"""Runs the attempts of one function, one after the other, in a process that was forked from the template."""
+"""Runs the attempts of one function, one after the other, in a process of their own."""
 
 from __future__ import annotations
 
 import _thread
 import faulthandler
-import fcntl
 import importlib
 import io
 import logging
 import os
-import resource
 import signal
-import socket
 import sys
 import threading
 import time
@@ -31,10 +28,14 @@ from fcemu.handler.clock import Abandoned
 from fcemu.handler.documents import library_here
 from fcemu.handler.loading import PRELOADED, LoadFailed
 from fcemu.handler.logs import Format
+from fcemu.handler.system import DUMPS, LIMITS, PROC
 from fcemu.handler.time.switch import CLOCK
 from fcemu.handler.time.uuids import SOURCE, Source
 from fcemu.handler.time.zones import ZONE, zone_named
 from fcemu.handler.wsgi import Answer
+
+if LIMITS:
+    import resource
 
 _WRITE_LIMIT_BYTES: Final = 128 * 1024
 _MB: Final = 1024 * 1024
@@ -47,7 +48,15 @@ _STARTS: Final = ("_start_new_thread", "_start_joinable_thread")
 _STATUS: Final = 1
 _Frame = tuple[str, bytes]
 OUT_OF_MEMORY: Final[_Frame] = (to_json({"kind": "out of memory"}), b"")
+_MARK: Final = "FCEMU_INSTANCE"
+"""Marks what this process starts, where it was started by itself (``runtimes/child/guardian.py``)."""
 _LINES_TOLD: Final = 32
+
+_raw: Callable[[str], Any] = str
+_VARIABLES: Any = os.environ
+if hasattr(os, "environb"):  # the same, and quicker
+    _raw, _VARIABLES = os.fsencode, os.environb
+_TZ: Final = _raw("TZ")
 _ABANDONED: Final = to_json({"kind": "abandoned"})
 _RETURNED: Final = to_json({"kind": "returned", "http": None})
 
@@ -58,17 +67,12 @@ def prepare() -> None:
         importlib.import_module(name)
 
 
-def run(channel_fd: int, output_fd: int, dial_fd: int) -> None:
-    """Be an instance until the emulator goes or kills it."""
-    for standard in (1, 2):
-        os.dup2(output_fd, standard)
-    os.close(output_fd)
-    channel = Channel(socket.socket(fileno=channel_fd))
+def run(channel: Channel, dial: Dial) -> None:
+    """Be an instance until the emulator goes or kills it. Its stdout and stderr are what they are to be."""
     spec, _ = channel.receive()
-    dial = Dial(dial_fd)
-    os.close(dial_fd)
     parking = Parking(channel, dial, spec["io_grace"])
-    os.register_at_fork(after_in_child=lambda: _be_outside(channel))
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(after_in_child=lambda: _be_outside(channel))
     instance, most = _Instance(spec, parking), spec["result_bytes"] + 1
     channel.send({"kind": "started", "pid": os.getpid(), "lookout": _look_out(), "library": library_here()})
     while True:
@@ -78,9 +82,13 @@ def run(channel_fd: int, output_fd: int, dial_fd: int) -> None:
             channel.send_frame(head, body[:most])
 
 
-def _look_out() -> tuple[int, int]:
+def _look_out() -> tuple[int, int] | None:
     """Let this process write where its threads are whenever a signal comes, whatever it does just then. Returns the
-    signal, and the descriptor to which it writes."""
+    signal, and the descriptor to which it writes; ``None`` where the system cannot do that."""
+    if not DUMPS:
+        return None
+    import fcntl
+
     number = signal.SIGRTMAX - 3  # no handler's: programs use the first ones, if any
     lines = os.memfd_create("fcemu-lines")
     fcntl.fcntl(lines, fcntl.F_SETFL, os.O_APPEND)
@@ -198,8 +206,8 @@ class _Instance:
         self._parking: Final = parking
         self._request_id = ""
         self._memory_mb: Final = spec["function"]["memory_mb"]
-        self._places: Final = {name.encode(): place for name, place in spec["keys"].items()}
-        self._keys: dict[bytes, bytes] = {}
+        self._places: Final = {_raw(name): place for name, place in spec["keys"].items()}
+        self._keys: dict[Any, Any] = {}
         self._debug_port: int | None = spec["debug_port"]
         self._limits_memory: Final = self._debug_port is None  # a debugger needs some of its own
         self._initialized = not spec["function"]["initializer"]
@@ -210,9 +218,13 @@ class _Instance:
 
     def _set_up_process(self, spec: dict[str, Any]) -> None:
         code = self._function.code
+        mark = os.environ.get(_MARK)
         os.environ.clear()
         os.environ.update(spec["environment"])
-        time.tzset()
+        if mark is not None:
+            os.environ[_MARK] = mark
+        if hasattr(time, "tzset"):
+            time.tzset()
         _let_code_replace_modules(code)
         sys.argv[:] = [""]
         more = os.environ.get("PYTHONPATH", "").split(os.pathsep)
@@ -262,17 +274,16 @@ class _Instance:
 
     def _renew_keys(self, credentials: list[str]) -> None:
         """Each attempt has temporary keys of its own; those that the code has overwritten stay."""
-        keys = {name: credentials[place].encode() for name, place in self._places.items()}
-        variables = os.environb  # the same as os.environ, and quicker
+        keys = {name: _raw(credentials[place]) for name, place in self._places.items()}
         for name, value in keys.items():
-            if variables.get(name) == self._keys.get(name):
-                variables[name] = value
+            if _VARIABLES.get(name) == self._keys.get(name):
+                _VARIABLES[name] = value
         self._keys = keys
 
     def _run(self, call: _Call, strand: Strand) -> _Frame:
         CLOCK.set(strand)
         SOURCE.set(Source(call.request_id, call.attempt))
-        zone = os.environb.get(b"TZ")
+        zone = _VARIABLES.get(_TZ)
         local = zone_named(zone and os.fsdecode(zone))
         ZONE.set(local)
         ZONE.fall_back_on(local)  # all code in this process is the handler's
@@ -287,7 +298,7 @@ class _Instance:
         except BaseException as ended:  # SystemExit and its like end the process in FC: its parent does that
             self._flush()
             return to_json({"kind": "exits", "lines": _lines_of(ended)}), b""
-        if self._limits_memory and resource.getrusage(resource.RUSAGE_SELF).ru_maxrss > self._memory_mb * 1024:
+        if self._limits_memory and _most_kb() > self._memory_mb * 1024:
             return OUT_OF_MEMORY
         return frame
 
@@ -360,31 +371,45 @@ def _let_code_replace_modules(code: str) -> None:
 def _limit_memory(memory_mb: int) -> None:
     """A single large request fails at once; the rest is for who watches this process's resident memory. Each thread
     raises the limit by its stack, which counts in full although it is hardly touched."""
-    with open("/proc/self/statm") as file:
-        pages = int(file.read().split()[5])
-    limit = pages * resource.getpagesize() + (memory_mb + _ROOM_MB) * _MB
-    _limit_data(limit)
-    for name in _STARTS:
-        start = getattr(threading, name, None)
-        if start is not None:
-            setattr(threading, name, _with_room(start, limit))
+    if LIMITS and PROC:
+        with open("/proc/self/statm", encoding="ascii") as file:
+            pages = int(file.read().split()[5])
+        limit = pages * resource.getpagesize() + (memory_mb + _ROOM_MB) * _MB
+        _limit_data(limit)
+        for name in _STARTS:
+            start = getattr(threading, name, None)
+            if start is not None:
+                setattr(threading, name, _with_room(start, limit))
 
 
 def _with_room(start: Callable[..., Any], limit: int) -> Callable[..., Any]:
     def start_with_room(*args: Any, **kwargs: Any) -> Any:
-        stack = threading.stack_size() or resource.getrlimit(resource.RLIMIT_STACK)[0]
-        if stack in (0, resource.RLIM_INFINITY):
-            stack = _STACK_MB * _MB
-        _limit_data(limit + (_thread._count() + 1) * (stack + _MB))
+        _limit_data(limit + (_thread._count() + 1) * (_stack_bytes() + _MB))
         return start(*args, **kwargs)
 
     return start_with_room
 
 
+def _stack_bytes() -> int:
+    size = threading.stack_size()
+    if LIMITS and not size:
+        size = resource.getrlimit(resource.RLIMIT_STACK)[0]
+        size = 0 if size == resource.RLIM_INFINITY else size
+    return size or _STACK_MB * _MB
+
+
 def _limit_data(limit: int) -> None:
-    _, hard = resource.getrlimit(resource.RLIMIT_DATA)
-    if hard == resource.RLIM_INFINITY or limit <= hard:
-        resource.setrlimit(resource.RLIMIT_DATA, (limit, hard))
+    if LIMITS:
+        _, hard = resource.getrlimit(resource.RLIMIT_DATA)
+        if hard == resource.RLIM_INFINITY or limit <= hard:
+            resource.setrlimit(resource.RLIMIT_DATA, (limit, hard))
+
+
+def _most_kb() -> int:
+    """The most resident memory that this process ever had; 0 where the system does not tell in KB."""
+    if LIMITS and PROC:
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return 0
 
 
 class _Raw(io.RawIOBase):

@@ -6,22 +6,21 @@ of their waits ends. Which of them runs then is decided by the table in ``handle
 
 from __future__ import annotations
 
-import os
-import select
 import threading
 from _thread import allocate_lock, get_ident
 from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
 from math import inf
-from signal import SIGALRM, pthread_kill, raise_signal
 from typing import Any, Final, NoReturn
 
 from fcemu.handler.child.channel import Channel
 from fcemu.handler.child.dial import Dial, nanoseconds
 from fcemu.handler.child.own_threads import start_own
+from fcemu.handler.child.strikes import strike_here, strike_main_thread
 from fcemu.handler.clock import Abandoned, Held
 from fcemu.handler.lock_waits import LOCK_SECONDS, LockWaits, pauses
 from fcemu.handler.locks import RealLock, acquire
+from fcemu.handler.polls import POLLIN, AnyBell, new_bell, new_poll
 from fcemu.handler.strands import REST_SECONDS, Attempt, Beside, Doing, Move
 from fcemu.handler.strands import Strand as StrandOfTable
 from fcemu.handler.strands import Wait as WaitOfTable
@@ -85,7 +84,7 @@ class Wait(WaitOfTable["Strand", int]):
         """Run the handler of the signal, on the main thread, which counts as running meanwhile. What it raises ends the
         wait: ``strike`` has withdrawn it. When it returns, the wait goes on to the same instant as before."""
         self.struck = False
-        raise_signal(SIGALRM)
+        strike_here()
         let_loop_look()
         try:
             self.strand.parking.wait_on(self)
@@ -232,8 +231,7 @@ class Parking:
         self._number = 0
         self._listen: Final = allocate_lock()
         self._listen.acquire()
-        self._interrupt: int | None = None
-        self._interrupting = -1
+        self._interrupt: AnyBell | None = None
         self._at_rest: Any = None
         self._watching = False
         self._held_up = False
@@ -350,7 +348,7 @@ class Parking:
             if wait is None:
                 # The main thread runs, or waits for something real. It cannot be in a method that changes what is
                 # counted here: these hold the lock. So what the handler of the signal raises leaves no wait behind.
-                pthread_kill(threading.main_thread().ident or 0, SIGALRM)
+                strike_main_thread()
                 return
             self._attempt.interrupt(wait)
             wait.struck = True
@@ -533,7 +531,7 @@ class Parking:
     def _park_all(self) -> None:
         """Tell the emulator until when all strands wait, and listen."""
         if self._interrupt is None:
-            self._interrupt, self._interrupting = os.pipe()
+            self._interrupt = new_bell()
             start_own(self._listen_for_ever)
         self._number += 1
         self._parked, self._held_up = True, False
@@ -552,16 +550,17 @@ class Parking:
     # The thread that listens while all strands are parked.
 
     def _listen_for_ever(self) -> None:
-        assert self._interrupt is not None, "made before"
-        poll = select.poll()
-        for fd in (self.channel.fileno(), self._interrupt):
-            poll.register(fd, select.POLLIN)
+        interrupt = self._interrupt
+        assert interrupt is not None, "made before"
+        poll = new_poll()
+        for each in (self.channel, interrupt):
+            poll.register(each, POLLIN)
         while True:
             self._listen.acquire()
             while self._parked:
                 ready = [] if self.channel.has_more() else [fd for fd, _ in poll.poll()]
-                if self._interrupt in ready:
-                    os.read(self._interrupt, 4096)
+                if interrupt.fileno() in ready:
+                    interrupt.hush()
                 elif self._parked:
                     header, _ = self.channel.receive()
                     if header["kind"] == "abandon":
@@ -571,7 +570,8 @@ class Parking:
 
     def _stop_listening(self) -> None:
         self._parked = False
-        os.write(self._interrupting, b".")
+        assert self._interrupt is not None, "made when it parked"
+        self._interrupt.ring()
 
     def _abandon(self) -> None:
         """The emulator says that the attempt is over: whatever of it waits wakes and unwinds."""

@@ -17,6 +17,8 @@ import socket
 from contextlib import suppress
 from typing import Final
 
+from fcemu.handler.child.channel import Channel
+from fcemu.handler.child.dial import Dial
 from fcemu.handler.child.instance import prepare
 from fcemu.handler.child.instance import run as be_instance
 from fcemu.handler.child.times import install
@@ -33,8 +35,11 @@ def run(control_fd: int) -> None:
     install()
     gc.collect()
     gc.freeze()
-    fds = _Template(control).serve()
-    be_instance(*fds)
+    channel, output, dial = _Template(control).serve()
+    for standard in (1, 2):
+        os.dup2(output, standard)
+    os.close(output)
+    be_instance(Channel(socket.socket(fileno=channel)), Dial(dial))
 
 
 class _Template:

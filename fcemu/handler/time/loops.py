@@ -34,7 +34,7 @@ def jumping_select(original: Callable[..., Ready]) -> Callable[..., Ready]:
         _ours.add(loop)
         loop._clock_resolution = max(loop._clock_resolution, RESOLUTION)
 
-        files = len(self.get_map()) - loop._internal_fds
+        files = _files_of(self) - loop._internal_fds
         children = _watched_children()
         if files or children:
             before, grace = clock.elapsed_ns(), clock.io_grace()
@@ -92,6 +92,11 @@ def _reorder(loop: Any, choose: Callable[[int], int]) -> None:
     for timer in reversed(order):
         timer._when, instant = instant, nextafter(instant, -inf)
     heapify(loop._scheduled)
+
+
+def _files_of(selector: Any) -> int:
+    """For how many files and sockets a loop waits. The proactor of Windows has operations under way instead."""
+    return len(selector.get_map() if hasattr(selector, "get_map") else selector._cache)
 
 
 _waiting: Final[WeakKeyDictionary[Any, Waiting]] = WeakKeyDictionary()

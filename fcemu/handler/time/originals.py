@@ -7,11 +7,12 @@ import time
 from collections.abc import Callable
 from typing import Any, Final
 
-NAMES: Final = (
+_NAMES: Final = (
     "time", "time_ns", "monotonic", "monotonic_ns", "perf_counter", "perf_counter_ns",
     "localtime", "gmtime", "mktime", "strftime", "ctime", "asctime",
     "clock_gettime", "clock_gettime_ns", "sleep", "tzset",
 )  # fmt: skip
+NAMES: Final = tuple(name for name in _NAMES if hasattr(time, name))  # Windows does not have all
 """What is switched in module ``time``. ``process_time`` and ``thread_time`` measure this process and stay real."""
 
 

@@ -10,6 +10,7 @@ import logging
 import queue
 import selectors
 import subprocess
+import sys
 import threading
 import time
 import uuid
@@ -67,9 +68,9 @@ def beside_names(kept: Originals, made: Mapping[str, Any]) -> Iterator[Patch]:
     loop: Any = asyncio.selector_events.BaseSelectorEventLoop
     asked = asyncio.run_coroutine_threadsafe
     awaited = awaited_by_clock(asked)
-    yield Patch(selector, "select", selector.select, jumping_select(selector.select))
-    yield Patch(loop, "_write_to_self", loop._write_to_self, waking_write(loop._write_to_self))
-    yield Patch(loop, "__init__", loop.__init__, known_loop(loop.__init__))
+    yield from _of_loop(selector, loop)
+    if sys.platform == "win32":  # the usual loop there
+        yield from _of_loop(asyncio.IocpProactor, asyncio.ProactorEventLoop)
     for module in (asyncio, asyncio.tasks):
         yield Patch(module, "run_coroutine_threadsafe", asked, awaited)
     # It waits for processes in real time, and so must measure it.
@@ -77,6 +78,13 @@ def beside_names(kept: Originals, made: Mapping[str, Any]) -> Iterator[Patch]:
     yield from _of_threads(kept)
     yield Patch(logging.Formatter, "converter", kept.localtime, made["localtime"])
     yield Patch(uuid, "_generate_time_safe", *time_safe())
+
+
+def _of_loop(selector: Any, loop: Any) -> Iterator[Patch]:
+    """How one kind of event loop waits, and is waked."""
+    yield Patch(selector, "select", selector.select, jumping_select(selector.select))
+    yield Patch(loop, "_write_to_self", loop._write_to_self, waking_write(loop._write_to_self))
+    yield Patch(loop, "__init__", loop.__init__, known_loop(loop.__init__))
 
 
 def _of_threads(real: Originals) -> Iterator[Patch]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from _thread import get_ident
 from collections.abc import Callable, Mapping, Sequence
@@ -11,7 +12,7 @@ from types import MappingProxyType, MethodType
 from typing import Any, Final, NamedTuple, Optional
 
 from fcemu.handler.clock import HandlerClock
-from fcemu.handler.time.originals import Originals
+from fcemu.handler.time.originals import NAMES, Originals
 from fcemu.handler.time.readings import seconds
 from fcemu.handler.time.zones import UTC, ZONE, local_tuple, seconds_of, zone_named
 
@@ -54,8 +55,8 @@ AFTER_PARK: Final[list[Callable[[], None]]] = []
 ON_THREADS: Final[dict[int, HandlerClock]] = {}
 """The clock of the handler that each thread of this process runs, by the thread's identifier."""
 _NO_CLOCK: Final = (
-    "the handler slept in a context that knows nothing of its clock (an empty contextvars.Context, a greenlet); waits "
-    "and reads of the time are real there"
+    "the handler slept in a context without its clock (an empty contextvars.Context, a greenlet); waits and reads of "
+    "the time are real there"
 )
 
 
@@ -118,7 +119,9 @@ def wrappers(outside: Outside) -> dict[str, Any]:
     """
     current = CLOCK.get
     home = _TimeModule()
-    made = _readers(outside, current) | _of_local_time(outside, current) | _waits(outside.kept, current)
+    made = _readers(outside, current) | _readers_of_clocks(outside, current)
+    made |= _of_local_time(outside, current) | _waits(outside.kept, current)
+    made = {name: function for name, function in made.items() if name in NAMES}
     for name, function in made.items():
         function.__name__ = function.__qualname__ = name
         function.__doc__ = getattr(outside.kept, name).__doc__
@@ -137,7 +140,7 @@ Current = Callable[[], Optional[HandlerClock]]
 
 
 def _readers(outside: Outside, current: Current) -> dict[str, Function]:
-    """Functions without parameters, and ``clock_gettime``."""
+    """Functions without parameters."""
     frozen = outside.frozen
 
     def plain(name: str, virtual: Callable[[HandlerClock], float]) -> Function:
@@ -157,6 +160,20 @@ def _readers(outside: Outside, current: Current) -> dict[str, Function]:
     def elapsed_ns(clock: HandlerClock) -> int:
         return clock.elapsed_ns()
 
+    return {
+        "time": plain("time", seconds),
+        "time_ns": plain("time_ns", now_ns),
+        "monotonic": plain("monotonic", elapsed),
+        "monotonic_ns": plain("monotonic_ns", elapsed_ns),
+        "perf_counter": plain("perf_counter", elapsed),
+        "perf_counter_ns": plain("perf_counter_ns", elapsed_ns),
+    }
+
+
+def _readers_of_clocks(outside: Outside, current: Current) -> dict[str, Function]:
+    """Functions that are told which clock they are to read."""
+    if sys.platform == "win32" or not hasattr(time, "clock_gettime"):
+        return {}
     kept_gettime, kept_gettime_ns = outside.kept.clock_gettime, outside.kept.clock_gettime_ns
 
     def clock_gettime(_home: object, clk_id: int) -> Any:
@@ -164,7 +181,7 @@ def _readers(outside: Outside, current: Current) -> dict[str, Function]:
         if clock is not None and clk_id == time.CLOCK_REALTIME:
             return seconds(clock)
         if clock is not None and clk_id == time.CLOCK_MONOTONIC:
-            return elapsed(clock)
+            return clock.elapsed_ns() / 1e9
         return kept_gettime(clk_id)
 
     def clock_gettime_ns(_home: object, clk_id: int) -> Any:
@@ -175,16 +192,7 @@ def _readers(outside: Outside, current: Current) -> dict[str, Function]:
             return clock.elapsed_ns()
         return kept_gettime_ns(clk_id)
 
-    return {
-        "time": plain("time", seconds),
-        "time_ns": plain("time_ns", now_ns),
-        "monotonic": plain("monotonic", elapsed),
-        "monotonic_ns": plain("monotonic_ns", elapsed_ns),
-        "perf_counter": plain("perf_counter", elapsed),
-        "perf_counter_ns": plain("perf_counter_ns", elapsed_ns),
-        "clock_gettime": clock_gettime,
-        "clock_gettime_ns": clock_gettime_ns,
-    }
+    return {"clock_gettime": clock_gettime, "clock_gettime_ns": clock_gettime_ns}
 
 
 def _of_local_time(outside: Outside, current: Current) -> dict[str, Function]:

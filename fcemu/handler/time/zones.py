@@ -11,7 +11,6 @@ from contextvars import ContextVar
 from datetime import datetime, timedelta, timezone, tzinfo
 from functools import lru_cache, partial
 from typing import Final
-from zoneinfo import ZoneInfo
 
 UTC: Final = timezone.utc
 
@@ -47,8 +46,12 @@ def zone_named(text: str | None) -> tzinfo:
         sign, hours, minutes = offset.groups()
         west = timedelta(hours=int(hours), minutes=int(minutes or 0))
         return timezone(west if sign == "-" else -west)
+    if not name:
+        return UTC
+    from zoneinfo import ZoneInfo  # it reads Python's configuration: 3 ms and 0.5 MB of a start that names no zone
+
     try:
-        return ZoneInfo(name) if name else UTC
+        return ZoneInfo(name)
     except (ValueError, OSError, KeyError):  # ZoneInfoNotFoundError is a KeyError
         return UTC
 

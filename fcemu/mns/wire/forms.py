@@ -25,14 +25,14 @@ def whole(name: str, text: str) -> int:
     """A whole number; raises ``MNSError``."""
     found = text.strip()
     if not (found.lstrip("-").isascii() and found.lstrip("-").isdigit() and len(found) < 19):
-        raise invalid(f"{name}: expected a whole number, found {text!r}")
+        raise invalid(f"{name}: expected a whole number, got {text!r}")
     return int(found)
 
 
 def _flag(name: str, text: str) -> bool:
     word = text.strip().lower()
     if word not in ("true", "false"):
-        raise invalid(f"{name}: expected True or False, found {text!r}")
+        raise invalid(f"{name}: expected True or False, got {text!r}")
     return word == "true"
 
 

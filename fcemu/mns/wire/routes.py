@@ -238,7 +238,7 @@ async def _change_visibility(call: Call) -> Answer:
 
 def _check_batch(what: str, found: int) -> None:
     if not 1 <= found <= MOST_IN_BATCH:
-        raise invalid(f"expected 1 to {MOST_IN_BATCH} elements {what}, found {found}")
+        raise invalid(f"expected 1 to {MOST_IN_BATCH} elements {what}, got {found}")
 
 
 # Topics.

@@ -3,6 +3,7 @@
 // while this program waits here nothing of it runs, as in an instance that is frozen.
 
 const fs = require('node:fs');
+const { BlockingSocket } = require('./node_socket.js');
 
 function readExactly(fd, size) {
   const buffer = Buffer.allocUnsafe(size);
@@ -24,9 +25,25 @@ function writeAll(fd, buffer) {
   }
 }
 
-class Channel {
+// A file that this program has inherited.
+class Inherited {
   constructor(fd) {
     this.fd = fd;
+  }
+
+  read(size) {
+    return readExactly(this.fd, size);
+  }
+
+  write(buffer) {
+    writeAll(this.fd, buffer);
+  }
+}
+
+// `place`: the number of a descriptor; with a secret, of a port.
+class Channel {
+  constructor(place, secret) {
+    this.end = secret ? new BlockingSocket(place, secret) : new Inherited(place);
   }
 
   send(header, body = Buffer.alloc(0)) {
@@ -34,13 +51,13 @@ class Channel {
     const lengths = Buffer.alloc(8);
     lengths.writeUInt32BE(head.length, 0);
     lengths.writeUInt32BE(body.length, 4);
-    writeAll(this.fd, Buffer.concat([lengths, head, body]));
+    this.end.write(Buffer.concat([lengths, head, body]));
   }
 
   receive() {
-    const lengths = readExactly(this.fd, 8);
-    const header = JSON.parse(readExactly(this.fd, lengths.readUInt32BE(0)).toString());
-    return { header, body: readExactly(this.fd, lengths.readUInt32BE(4)) };
+    const lengths = this.end.read(8);
+    const header = JSON.parse(this.end.read(lengths.readUInt32BE(0)).toString());
+    return { header, body: this.end.read(lengths.readUInt32BE(4)) };
   }
 }
 

@@ -1,11 +1,13 @@
 'use strict';
 // The program of a Node.js child: runs attempts of one function, on virtual time.
 //
-// node node_main.js CODE MODERN DEBUG CHANNEL DIAL, where DEBUG is a port or empty
+// node node_main.js CODE MODERN DEBUG CHANNEL DIAL, where DEBUG is a port or empty. CHANNEL and DIAL are descriptors;
+// where FCEMU_SECRET is set, a port and the name of a file.
 //
 // The channel does not belong to the event loop, so the loop is empty exactly when nothing but timers is left to wait
 // for. Then Node says `beforeExit`, and this program parks until the next timer, or waits for the next attempt.
 
+const fs = require('node:fs');
 const path = require('node:path');
 const { Channel } = require('./node_channel.js');
 const time = require('./node_time.js');
@@ -15,10 +17,20 @@ const http = require('./node_http.js');
 const preinstalled = require('./node_preinstalled.js');
 const { waitForDebugger } = require('./node_debugger.js');
 
-const [code, modern, debugPort, channelFd, dialFd] = process.argv.slice(2);
-const channel = new Channel(Number(channelFd));
+const [code, modern, debugPort, channelAt, dialAt] = process.argv.slice(2);
+const secret = process.env.FCEMU_SECRET;
+delete process.env.FCEMU_SECRET;
+const channel = new Channel(Number(channelAt), secret);
 const MODERN = modern === 'modern';
 process.argv.splice(1, process.argv.length, path.join(code, 'index.js'));
+
+// Elsewhere than on Linux, the clock of Node.js may be another one than that of the emulator's Python.
+function openedDial() {
+  if (!secret) return new time.Dial(Number(dialAt));
+  const ahead = time.realHrtime() - channel.end.read(8).readBigInt64LE();
+  const isSame = ahead < 1_000_000_000n && ahead > -1_000_000_000n;
+  return new time.Dial(fs.openSync(dialAt, 'r'), isSame ? 0n : ahead);
+}
 
 const MOST_BYTES = 32 << 20; // RESULT_BYTES of core/output.py
 
@@ -30,7 +42,7 @@ let quietSince = 0n;
 let eventsSeen = 0;
 let looking = null;
 
-const timers = time.install(new time.Dial(Number(dialFd)), sleepHere);
+const timers = time.install(openedDial(), sleepHere);
 const logger = output.install(() => attempt?.header.context.requestId ?? '');
 const loader = new Loader(code, MODERN);
 preinstalled.install();

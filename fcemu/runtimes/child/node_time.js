@@ -25,8 +25,10 @@ const LOOK_EVERY_MS = 5;
 // The time that engine/dial.py shows: a count, nanoseconds since 1970 and since the emulator's start, the real ones at
 // which they were right, the rate, and the count again.
 class Dial {
-  constructor(fd) {
+  // `ahead`: by how many nanoseconds this program's clock shows more than the emulator's.
+  constructor(fd, ahead = 0n) {
     this.fd = fd;
+    this.ahead = ahead;
     this.page = Buffer.alloc(48);
   }
 
@@ -36,7 +38,7 @@ class Dial {
     while (page.readBigUInt64LE(0) !== page.readBigUInt64LE(40));
     const rate = page.readDoubleLE(32);
     if (rate === 0) return 0;
-    const passed = Number(realHrtime() - page.readBigInt64LE(24));
+    const passed = Number(realHrtime() - this.ahead - page.readBigInt64LE(24));
     return passed > 0 ? passed * rate : 0;
   }
 

@@ -33,7 +33,8 @@ __all__ = [
 ]
 
 _patches: "Patches | None" = None
-os.register_at_fork(after_in_child=lambda: CLOCK.set(None))  # the clock of a handler, or of a test, is not in its child
+if hasattr(os, "register_at_fork"):  # the clock of a handler, or of a test, is not in its child
+    os.register_at_fork(after_in_child=lambda: CLOCK.set(None))
 
 
 def installed() -> bool:

@@ -8,15 +8,33 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any, Final
 
-import freezegun.config
-from freezegun import api
-
+from fcemu.backends import follows_freezers
 from fcemu.handler.time import readings
 from fcemu.handler.time.builtin_classes import Functions, named
 from fcemu.handler.time.originals import NAMES
 from fcemu.handler.time.switch import CLOCK
 
-FROZEN: Final = api.freeze_factories
+
+def _freezegun() -> Any:
+    """freezegun, which must take the original functions before ours stand in their place.
+
+    ``None`` in a process of fcemu's commands, which freezes no time, and where freezegun is not installed.
+    """
+    if not follows_freezers():
+        return None
+    try:
+        import freezegun
+        import freezegun.config
+    except ModuleNotFoundError as missing:
+        if missing.name != "freezegun":
+            raise
+        return None
+    return freezegun
+
+
+_FREEZEGUN: Final[Any] = _freezegun()
+api: Final[Any] = None if _FREEZEGUN is None else _FREEZEGUN.api
+FROZEN: Final[Sequence[Any]] = () if api is None else api.freeze_factories
 """Not empty while ``freeze_time`` is active; the last one governs."""
 FAKES: Final[dict[str, Callable[..., Any]]] = {
     name: getattr(api, f"fake_{name}") for name in NAMES if hasattr(api, f"fake_{name}")
@@ -54,7 +72,8 @@ def test_time() -> datetime | None:
     if FROZEN:
         factory: Any = FROZEN[-1]
         frozen = factory() if isinstance(factory, api.TickingDateTimeFactory) else factory.time_to_freeze
-        return api.real_datetime.combine(frozen.date(), frozen.time(), UTC)
+        moment: datetime = api.real_datetime.combine(frozen.date(), frozen.time(), UTC)
+        return moment
     traveller = _traveller()
     if traveller is None:
         return None
@@ -87,6 +106,9 @@ def lifted() -> Iterator[None]:
 
     time-machine's extension takes what it finds when it is imported for C functions, and would crash later.
     """
+    if api is None:
+        yield
+        return
     originals = {(time, name): getattr(api, f"real_{name}") for name in FAKES}
     originals |= {(datetime_module, "datetime"): api.real_datetime, (datetime_module, "date"): api.real_date}
     present = {(module, name): getattr(module, name) for module, name in originals}
@@ -101,18 +123,23 @@ def lifted() -> Iterator[None]:
 
 def ignore_ours() -> None:
     """Let freezegun leave alone what must keep real time; repeatable."""
-    freezegun.config.configure(extend_ignore_list=_IGNORED)
+    if _FREEZEGUN is not None:
+        _FREEZEGUN.config.configure(extend_ignore_list=_IGNORED)
 
 
 def ignore_ours_no_longer() -> None:
     """Undo ``ignore_ours``."""
-    settings = freezegun.config.settings
+    if _FREEZEGUN is None:
+        return
+    settings = _FREEZEGUN.config.settings
     settings.default_ignore_list = [name for name in settings.default_ignore_list if name not in _IGNORED]
 
 
 def fake_functions() -> Functions:
     """What is to stand in freezegun's classes, which are ``datetime`` and ``date`` while a test has frozen its time: in
     a handler they ask its clock."""
+    if api is None:
+        return {}
     current = CLOCK.get
     fake = {name: vars(api.FakeDatetime)[name] for name in ("now", "utcnow", "fromtimestamp")}
     fake_now, fake_utcnow, fake_from = (one.__func__ for one in fake.values())

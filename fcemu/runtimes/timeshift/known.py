@@ -36,7 +36,7 @@ TABLE: Final = (
         "pydantic and SQLAlchemy",
         BEFORE,
         (FREEZEGUN,),
-        "functions are exchanged where they are defined and in modules, not where code has kept them",
+        "fcemu replaces functions where they are defined and in modules, not where code has kept them",
         (
             "class attribute datetime.now",
             "class attribute time.time",
@@ -52,7 +52,7 @@ TABLE: Final = (
         "`from time import time, localtime, …`",
         OUTSIDE,
         (FREEZEGUN,),
-        "only below code directories names are exchanged; looking through all modules takes too long",
+        "fcemu replaces names only below code directories, because looking through all modules takes too long",
         (
             "from time import localtime",
             "from time import strftime",
@@ -63,21 +63,21 @@ TABLE: Final = (
         "the zone, not the instant, of `from time import localtime, strftime`",
         OUTSIDE,
         BOTH,
-        "it is that of the process: the C library has one zone for all threads",
+        "the process decides the zone: the C library has one zone for all threads",
         ("from time import localtime", "from time import strftime"),
     ),
     RealOnPurpose(
         "`from time import monotonic, perf_counter, ctime, sleep`",
         OUTSIDE,
         BOTH,
-        "time-machine leaves them alone, so with either backend they are exchanged in modules",
+        "time-machine leaves them alone, so fcemu replaces them in modules with either backend",
         ("from time import ctime", "from time import monotonic", "from time import perf_counter"),
     ),
     RealOnPurpose(
         "`monotonic`, `perf_counter`, `ctime`, `sleep` as default arguments and the like",
         BEFORE,
         BOTH,
-        "and what code has kept of a module cannot be exchanged there",
+        "and fcemu cannot replace what code has kept of a module",
         ("default argument time.monotonic",),
     ),
     RealOnPurpose(
@@ -98,7 +98,7 @@ TABLE: Final = (
         "times of files",
         ANYWHERE,
         ALWAYS,
-        "the file system's own",
+        "the file system sets them",
         ("os.stat of a new file",),
     ),
     RealOnPurpose(
@@ -113,7 +113,7 @@ TABLE: Final = (
         '`time.timezone`, `time.tzname`, `strftime("%s")` of a `datetime`',
         ANYWHERE,
         BOTH,
-        "the zone of the process; it is another one than the handler's where the process does not run in UTC",
+        "they show the zone of the process, which differs from the handler's if the process does not run in UTC",
         ("datetime.strftime('%s')",),
     ),
     RealOnPurpose(
@@ -126,7 +126,7 @@ TABLE: Final = (
         "`select`, `recv`, `multiprocessing` and pools of processes",
         ANYWHERE,
         ALWAYS,
-        "they wait in C or for other processes, and the clock waits for them; beside a handler that sleeps it waits "
+        "they wait in C or for other processes, and the clock waits for them; while a handler sleeps, it waits "
         "`ioGraceSeconds` for a background thread, and the timeline says so",
     ),
     RealOnPurpose(
@@ -148,8 +148,8 @@ TABLE: Final = (
         "`signal.alarm`, `signal.setitimer`",
         ANYWHERE,
         BOTH,
-        "the operating system counts real time, so an alarm strikes no virtual sleep; the timeline names it; in a "
-        "process alarms are virtual",
+        "the operating system counts real time, so an alarm does not interrupt a virtual sleep; the timeline names "
+        "it; in a process alarms are virtual",
     ),
     RealOnPurpose(
         "sockets and subprocesses",

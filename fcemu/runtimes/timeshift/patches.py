@@ -8,7 +8,8 @@ from typing import Any, Final
 from weakref import WeakSet
 
 from fcemu.backends import TIME_MACHINE
-from fcemu.handler.time import locks, simple_queues, threads, trio_loops, uvloops
+from fcemu.handler.system import EPOLL
+from fcemu.handler.time import locks, simple_queues, threads, uvloops
 from fcemu.handler.time.builtin_classes import Functions, write_into_classes
 from fcemu.handler.time.datetimes import class_functions
 from fcemu.handler.time.originals import NAMES, Originals
@@ -18,8 +19,12 @@ from fcemu.runtimes.timeshift import freezers
 from fcemu.runtimes.timeshift.real_waits import real_waits
 from fcemu.runtimes.timeshift.time_machine import TimeMachine
 
-_BUILT_IN: Final = (locks, simple_queues, trio_loops, uvloops)
+_BUILT_IN: Final[list[Any]] = [locks, simple_queues, uvloops]
 """Modules that exchange methods of classes which are not written in Python, each by an ``install`` of its own."""
+if EPOLL:
+    from fcemu.handler.time import trio_loops
+
+    _BUILT_IN.append(trio_loops)
 
 
 class Patches:

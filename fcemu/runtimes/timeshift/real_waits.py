@@ -12,18 +12,18 @@ from typing import Any, Final
 from fcemu.handler.time.replacements import Patch
 from fcemu.handler.time.switch import CLOCK
 
+_REAL_TIMER: Final = getattr(signal, "ITIMER_REAL", None)
 _TASK: Final = (
-    "the handler made a task with a context of its own that knows nothing of its clock; waits and reads of the time "
-    "are real there"
+    "the handler made a task with a context of its own, without its clock; waits and reads of the time are real there"
 )
-_ALARM: Final = "the handler set an alarm with signal.{}, which counts real time and strikes no virtual wait"
+_ALARM: Final = "the handler set an alarm with signal.{}, which counts real time and does not interrupt virtual waits"
 
 
 def real_waits() -> Iterator[Patch]:
     """What tells of tasks with a context of their own, and of alarms; they go on as before."""
     yield Patch(BaseEventLoop, "create_task", BaseEventLoop.create_task, _telling_of_task(BaseEventLoop.create_task))
     for name, place in (("alarm", 0), ("setitimer", 1)):
-        original = getattr(signal, name, None)
+        original = getattr(signal, name, None)  # Windows has neither
         if original is not None:
             yield Patch(signal, name, original, _telling_of_alarm(name, original, place))
 
@@ -46,7 +46,7 @@ def _telling_of_alarm(name: str, original: Callable[..., Any], place: int) -> Ca
 
     def set_alarm(*args: Any) -> Any:
         clock = CLOCK.get()
-        if clock is not None and len(args) > place and args[place] and (not place or args[0] == signal.ITIMER_REAL):
+        if clock is not None and len(args) > place and args[place] and (not place or args[0] == _REAL_TIMER):
             clock.warn(_ALARM.format(name), once=True)
         return original(*args)
 

@@ -306,7 +306,7 @@ def test_a_program_that_has_died_between_two_attempts_is_started_again(custom):
         os.sched_yield()
     assert function.value() != first
     assert (
-        "the program of this instance had ended since its last attempt; another one took its place" in function.warnings
+        "the program of this instance had ended since its last attempt; a new program replaced it" in function.warnings
     )
 
 
@@ -408,6 +408,18 @@ def test_programs_that_start_at_the_same_time_get_different_ports_that_no_connec
     assert len(set(ports)) == 1000
     first = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
     assert max(ports) < first
+
+
+def test_another_process_does_not_get_a_port_that_is_given_here():
+    given = free_port()
+    candidates = [str(port) for port in range(given, given + 20)]
+    ask = "import sys; from fcemu.runtimes import listening; listening._next = iter(map(int, sys.argv[1:]))"
+    command = [sys.executable, "-c", f"{ask}; print(listening.free_port())", *candidates]
+    try:
+        other = subprocess.run(command, capture_output=True, text=True, check=True)
+    finally:
+        give_back(given)
+    assert other.stdout.strip() in candidates[1:]
 
 
 def test_a_port_that_is_in_use_is_given_to_nobody():

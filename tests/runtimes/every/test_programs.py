@@ -13,6 +13,7 @@ from patience import WAIT_SECONDS
 from runtimes.every.conftest import World, seconds
 from runtimes.every.kinds import INLINE, PROCESS
 from runtimes.programs import PROGRAMS, code_of
+from systems import needs
 
 from fcemu.core.invocation import State
 from fcemu.core.settings import Settings
@@ -60,7 +61,10 @@ NOT_HEARD = pytest.mark.xfail(
 )
 
 
-@pytest.mark.parametrize("name", [pytest.param(name, marks=NOT_HEARD) if "trio" in name else name for name in PROGRAMS])
+OF_TRIO = (NOT_HEARD, needs("EPOLL"))
+
+
+@pytest.mark.parametrize("name", [pytest.param(name, marks=OF_TRIO) if "trio" in name else name for name in PROGRAMS])
 def test_a_program_comes_to_the_same_in_the_same_time_on_a_paused_clock(paused, name):
     _, value, lasts = PROGRAMS[name]
     attempt = paused.attempt(FUNCTIONS[name])

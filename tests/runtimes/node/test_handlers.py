@@ -255,7 +255,7 @@ def test_an_instance_that_died_between_two_attempts_is_replaced_without_a_failur
         os.sched_yield()
     assert function.value() != first
     assert function.warnings == [
-        "the process of this instance had ended since its last attempt; another one took its place"
+        "the process of this instance had ended since its last attempt; a new process replaced it"
     ]
 
 

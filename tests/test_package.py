@@ -1,0 +1,159 @@
+"""What pyproject.toml declares, and what the installed program needs of it."""
+
+import ast
+import re
+import subprocess
+import sys
+import tomllib
+from functools import cache
+from importlib.metadata import packages_distributions
+from pathlib import Path
+
+import pytest
+from patience import CHILD_SECONDS
+
+ROOT = Path(__file__).parent.parent
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+EXTRAS = PROJECT["optional-dependencies"]
+FOR_CONTRIBUTORS = {"docs", "test"}
+"""Extras for work on fcemu itself: its own code may need none of what they bring."""
+OF_USERS = [
+    *PROJECT["dependencies"],
+    *(one for name, some in EXTRAS.items() if name not in FOR_CONTRIBUTORS for one in some),
+]
+NEVER_IMPORTED = {
+    "libfaketime",  # a library that fcemu finds and preloads into programs
+    "tzdata",  # data that zoneinfo reads
+}
+
+
+def distribution(requirement: str) -> str:
+    """The name of a requirement, as packages are compared."""
+    (name,) = re.findall(r"^[\w.-]+", requirement)
+    return plain(name)
+
+
+def plain(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+@cache
+def imported() -> dict[str, set[str]]:
+    """The distributions that the package imports, with the files that do; a function's own imports count."""
+    owners = packages_distributions()
+    found: dict[str, set[str]] = {}
+    for file in sorted((ROOT / "fcemu").rglob("*.py")):
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            names = []
+            if isinstance(node, ast.Import):
+                names = [alias.name for alias in node.names]
+            elif isinstance(node, ast.ImportFrom):
+                names = [node.module or ""]
+            for module in {name.partition(".")[0] for name in names} - set(sys.stdlib_module_names) - {"fcemu"}:
+                assert module in owners, f"{file}: no installed distribution has {module!r}"
+                names_of_module = sorted({plain(name) for name in owners[module]})
+                found.setdefault("/".join(names_of_module), set()).add(str(file.relative_to(ROOT)))
+    return found
+
+
+def declared() -> set[str]:
+    return {distribution(one) for one in OF_USERS}
+
+
+def test_all_that_is_imported_is_declared():
+    undeclared = {names: sorted(files) for names, files in imported().items() if not set(names.split("/")) & declared()}
+    assert undeclared == {}
+
+
+def test_all_that_is_declared_is_imported():
+    used = {name for names in imported() for name in names.split("/")}
+    assert declared() - used - NEVER_IMPORTED == set()
+
+
+def test_every_requirement_of_a_user_has_a_lower_bound():
+    assert [one for one in OF_USERS if ">=" not in one] == []
+
+
+def test_the_tests_have_what_every_extra_brings():
+    of_extras = {distribution(one) for one in OF_USERS} - {distribution(one) for one in PROJECT["dependencies"]}
+    assert of_extras <= {distribution(one) for one in EXTRAS["test"]}
+
+
+def test_no_address_is_made_up():
+    assert "urls" not in PROJECT, "the project has no published address; the release script takes it as --home"
+
+
+def test_the_pythons_that_are_claimed_are_those_that_the_build_runs():
+    build = (ROOT / ".ci/run").read_text(encoding="utf-8")
+    run = {"3.11", *re.findall(r"^(?:suite|core)_on (3\.\d+)", build, re.MULTILINE)}
+    claimed = {one.rpartition(" ")[2] for one in PROJECT["classifiers"] if re.search(r":: 3\.\d+$", one)}
+    assert claimed == run
+
+
+# What the commands import.
+
+REFUSING = """
+import sys
+
+class Refuses:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in ("_pytest", "freezegun", "pytest"):
+            raise AssertionError(f"a command imports {name}")
+
+sys.meta_path.insert(0, Refuses())
+from fcemu.__main__ import run
+run()
+"""
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["analyse", "fixtures/orders"],
+        ["check", "fixtures/orders"],
+        ["demo"],
+        ["doctor", "--port", "0"],
+        ["event", "oss", "--object", "a.png", "--bucket", "in"],
+        ["exec", "fixtures/orders", "--", sys.executable, "-m", "fcemu", "invoke", "orders/receipt", "--async"],
+        ["exec", "fixtures/orders", "--runtime", "inline", "--", sys.executable, "-m", "fcemu", "functions"],
+        ["openapi"],
+    ],
+    ids=lambda words: " ".join(word for word in words if word != sys.executable),
+)
+def test_no_command_imports_pytest_or_freezegun(words):
+    done = subprocess.run(
+        [sys.executable, "-c", REFUSING, *words], cwd=ROOT, capture_output=True, text=True, timeout=CHILD_SECONDS
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+
+
+WITHOUT_FREEZEGUN = """
+import sys
+
+class Hides:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] == "freezegun":
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+sys.meta_path.insert(0, Hides())
+import time
+from fcemu.testing import LocalEmulator
+
+def naps(event, context):
+    time.sleep(2)
+    return time.time()
+
+with LocalEmulator() as emulator:
+    began = emulator.now.timestamp()
+    assert emulator.add("naps", naps).invoke().json() == began + 2
+"""
+
+
+@pytest.mark.parametrize("backend", ["freezegun", "time-machine"])
+def test_virtual_time_is_whole_where_freezegun_is_not_installed(backend, monkeypatch):
+    monkeypatch.setenv("FCEMU_BACKEND", backend)
+    done = subprocess.run(
+        [sys.executable, "-c", WITHOUT_FREEZEGUN], cwd=ROOT, capture_output=True, text=True, timeout=CHILD_SECONDS
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
