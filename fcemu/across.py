@@ -157,7 +157,7 @@ def _result(client: Any, job: Job, scripts: list[Script], future: Any) -> tuple[
             return told
         except TimeoutError:  # tests take their time, but without workers it never ends
             if not client.nthreads():
-                raise CannotSearch("no worker is left that could go on with the search") from None
+                raise CannotSearch("no worker is left to continue the search") from None
         except (distributed.KilledWorker, distributed.CancelledError):  # the scheduler has given it up
             deaths += 1
             future = _submit(client, job, scripts)

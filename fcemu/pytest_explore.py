@@ -14,9 +14,11 @@ import pytest
 from _pytest.runner import call_and_report, runtestprotocol
 
 from fcemu.core.options import EXPLORING, OPTIONS
+from fcemu.core.questions import START
 from fcemu.core.script import Script
 from fcemu.core.settings import SPEC_START
 from fcemu.engine import real
+from fcemu.search.calendar import special_in
 from fcemu.search.difference import difference
 from fcemu.search.explorer import (
     Bounds,
@@ -31,8 +33,9 @@ from fcemu.search.explorer import (
     one_by_one,
     sweep,
 )
-from fcemu.search.telling import lines_of, repeat_line
+from fcemu.search.telling import lines_of, reasons, repeat_line, told
 from fcemu.search.tokens import Repeat, WrongToken, decode
+from fcemu.testing.escapes import watched
 from fcemu.testing.exploring import Story, governed
 
 SECTION: Final = "fcemu explore"
@@ -67,6 +70,8 @@ class Exploration:
         self._facts = 0
         """How many facts the emulator of the calm run had come to, for a crash sweep."""
         self._zones: list[str] = []
+        self._journals: list[list[list[str]]] = []
+        """Of the run that failed, and of the same run once more."""
         self._properties: Final = list(item.user_properties)
         self._progress: Final = _Progress(item)
 
@@ -106,6 +111,8 @@ class Exploration:
                 failed, reports = _run_once(self._item)
         if calm and self._options["explore"] in SWEEPS:
             self._facts, self._zones = story.facts, story.zones
+        if failed or len(self._journals) == 1:
+            self._journals = [*self._journals, story.journals][:2]
         self._forget(self._item)
         self._item.user_properties[:] = self._properties
         if calm:
@@ -117,21 +124,23 @@ class Exploration:
         calm = Script(exhaust_retries=bounds.exhaust_retries)
         if self.run_once(calm):
             return Result(runs=1, distinct=1, complete=False, exhaustive=0, choices=(), asked=tuple(calm.asked))
-        crashing = self._options["explore"] == CRASHES
-        tries = crashes(calm, self._facts) if crashing else dates(self._zones, SPEC_START.year)
-        return sweep(self.run_once, calm, tries, bounds.over)
+        if self._options["explore"] == CRASHES:
+            return sweep(self.run_once, calm, crashes(calm, self._facts), bounds.over)
+        whys = special_in(self._zones, SPEC_START.year)
+        return replace(sweep(self.run_once, calm, dates(whys), bounds.over), whys=whys)
 
     def _failed(self, result: Result, nextitem: pytest.Item | None) -> list[pytest.TestReport]:
         """Run what was found once more, for the report of it."""
         assert result.choices is not None
         script = Script.of(result.choices, exhaust_retries=self._options["exhaust_retries"])
         _clean(self._item)
-        with governed(Story(script)) as story:
+        with governed(Story(script)) as story, watched() as escapes:
             reports = runtestprotocol(self._item, log=False, nextitem=nextitem)
-            token = story.token(self._item.nodeid)
+            token, journals = story.token(self._item.nodeid), story.journals
         repeats = any(report.failed or hasattr(report, "wasxfail") for report in reports)
-        told = result if repeats or result.doubt else replace(result, doubt="the last run with it passed")
-        lines = lines_of(told)
+        final = result if repeats or result.doubt else replace(result, doubt="the last run with it passed")
+        differs = difference(*self._journals) if result.doubt and len(self._journals) == 2 else ""
+        lines = lines_of(final, escapes.told(journals), differs)
         if token is not None:
             lines.append(repeat_line(self._item.nodeid, token))
         report = next((one for one in reports if one.failed), reports[min(1, len(reports) - 1)])
@@ -231,6 +240,8 @@ class Examples:
         self._hypothesis: Final = hypothesis
         self._found: tuple[Result, str | None] | None = None
         """What was found last, which is the example that Hypothesis shows, and its token."""
+        self._escapes: list[str] = []
+        """What handlers did in the run of it that no seed decides."""
         self._runs = 0
 
     def run(self, nextitem: pytest.Item | None) -> list[pytest.TestReport]:
@@ -240,7 +251,10 @@ class Examples:
         for report in reports:
             if report.failed and self._found is not None:
                 result, token = self._found
-                lines = [*lines_of(result), *([] if token is None else [repeat_line(self._item.nodeid, token)])]
+                lines = [
+                    *lines_of(result, self._escapes),
+                    *([] if token is None else [repeat_line(self._item.nodeid, token)]),
+                ]
                 report.sections.append((SECTION, "\n".join(lines)))
                 return reports
         if not any(report.failed for report in reports):
@@ -268,11 +282,13 @@ class Examples:
         result = explore(fails, bounds, options["seed"])
         if result.choices is None:
             return
-        with governed(Story(Script.of(result.choices, exhaust_retries=options["exhaust_retries"]))) as story:
+        script = Script.of(result.choices, exhaust_retries=options["exhaust_retries"])
+        with governed(Story(script)) as story, watched() as escapes:
             try:
                 inner(*args, **given)
             finally:
                 self._found = result, story.token(self._item.nodeid)
+                self._escapes = escapes.told(story.journals)
         raise AssertionError("\n".join(lines_of(replace(result, doubt="the last run with it passed"))))
 
 
@@ -388,25 +404,32 @@ def repeated(item: pytest.Item, nextitem: pytest.Item | None, repeat: Repeat) ->
     item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
     stories: list[Story] = []
     hypothesis = _hypothesis(item)
-    if hypothesis is None:
-        with _next(stories, repeat):
-            reports = runtestprotocol(item, log=False, nextitem=nextitem)
-    else:
-
-        def example(inner: Callable[..., object], *args: Any, **given: Any) -> None:
+    with watched() as escapes:
+        if hypothesis is None:
             with _next(stories, repeat):
-                inner(*args, **given)
+                reports = runtestprotocol(item, log=False, nextitem=nextitem)
+        else:
 
-        with _around(hypothesis, example):
-            reports = runtestprotocol(item, log=False, nextitem=nextitem)
+            def example(inner: Callable[..., object], *args: Any, **given: Any) -> None:
+                with _next(stories, repeat):
+                    inner(*args, **given)
+
+            with _around(hypothesis, example):
+                reports = runtestprotocol(item, log=False, nextitem=nextitem)
+    seen = escapes.told([lines for story in stories for lines in story.journals])
+    starts = any(one.question == START for one in repeat.choices)
+    whys = special_in(stories[0].zones, SPEC_START.year) if starts and stories else {}
     met = {one for story in stories for one in story.script.made}
     for report in reports:
         if report.failed and any(story.script.asked for story in stories):
-            lines = [f"choice {n}: {one.words()}" for n, one in enumerate(repeat.choices, 1)]
-            lines += [
+            lines = [f"choice {n}: {told(one, whys)}" for n, one in enumerate(repeat.choices, 1)]
+            missed = [
                 f"  the run did not reach choice {n}" for n, one in enumerate(repeat.choices, 1) if one not in met
             ]
+            lines += [*missed, *reasons(seen, f"this run {'did' if missed else 'may'} not repeat")]
             report.sections.append((SECTION, "\n".join(lines)))
+        elif report.when == "call" and report.passed and seen:
+            _tell([report], f"the run that the token repeats passed, but this run may not repeat because {seen[0]}")
         item.ihook.pytest_runtest_logreport(report=report)
     item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
 

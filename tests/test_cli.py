@@ -94,7 +94,10 @@ def test_a_program_that_the_shell_finds_by_its_name_is_called_by_that(tmp_path, 
     monkeypatch.setattr(sys, "argv", [str(folder / "fcemu")])
     assert program() == f"'{folder}/fcemu'"
     monkeypatch.setenv("PATH", str(folder))
+    monkeypatch.delenv("UV", raising=False)
     assert program() == "fcemu"
+    monkeypatch.setenv("UV", "/usr/bin/uv")  # uvx has put it on the path of this process alone
+    assert program() == f"'{folder}/fcemu'"
 
 
 def test_the_demo_ignores_what_points_at_another_emulator(monkeypatch):

@@ -264,6 +264,27 @@ def test_a_budget_ends_it_early_and_says_what_was_not_tried(mutate):
     assert "fcemu.yaml:7: not tried: charge maxAsyncRetryAttempts 1 → 0 (the time was up)" in done.stdout
 
 
+def test_a_definition_that_a_test_writes_elsewhere_each_time_is_not_called_unnoticed(mutate, folder):
+    text = """
+        import shutil
+
+        @pytest.mark.parametrize("stays", [True, False])
+        def test_it(fcemu_factory, tmp_path, stays):
+            shutil.copy("fcemu.yaml", tmp_path)
+            shutil.copy("shop.py", tmp_path)
+            emulator = fcemu_factory(tmp_path, strict=False)
+            emulator.function("charge").invoke(0)
+            if not stays:
+                (tmp_path / "fcemu.yaml").unlink()
+    """
+    done = mutate(text)
+    lines = done.stdout.splitlines()
+    assert done.returncode == 0, done.stdout
+    assert len(lines) == 7
+    assert all(line.endswith("(the tests have read another file this time)") for line in lines)
+    assert "this definition cannot be read any more, so that it is left as it is: " in done.stderr
+
+
 def test_a_definition_that_is_read_when_tests_are_imported_cannot_be_changed(mutate):
     text = """
         from fcemu.testing import LocalEmulator

@@ -184,7 +184,7 @@ def test_the_browser_draws_diagrams_without_another_host(opened):
 @pytest.mark.parametrize(
     ("words", "page"),
     [
-        ("nobody looked at", "reference/messages/"),
+        ("call reply.result(), which raises it", "reference/messages/"),
         ("run_until_idle", "reference/api/emulator/"),
         ("消息最大存活时长", "zh/"),
     ],

@@ -199,7 +199,7 @@ def _unzipped(data: bytes, at_most: int) -> bytes:
         unzip = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
         whole = unzip.decompress(data, at_most + 1)
     except (gzip.BadGzipFile, zlib.error, EOFError) as wrong:
-        raise Unreadable(f"the request body says that it is gzip, and is not: {wrong}") from None
+        raise Unreadable(f"the headers say that the request body is gzip, but it is not: {wrong}") from None
     if len(whole) > at_most:
         raise EntityTooLarge(at_most)
     return whole

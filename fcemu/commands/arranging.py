@@ -8,7 +8,7 @@ import click
 
 from fcemu.commands.names import FAULT_NUMBER, FUNCTION
 from fcemu.commands.options import Commands, Instant, Said, as_json, closest, examples, pair, where
-from fcemu.commands.printing import Table, at, one_line, print_json
+from fcemu.commands.printing import Table, at, count, one_line, print_json
 from fcemu.core.options import OPTIONS
 
 if TYPE_CHECKING:
@@ -119,7 +119,10 @@ def _told(fault: "Fault") -> str:
         for name, value in more.items()
         if value is not None
     )
-    return f"{fault.fault} {fault.function} {said}{' ' if said else ''}times={fault.times}, struck {fault.struck}"
+    return (
+        f"{fault.fault} {fault.function} "
+        f"{said}{' ' if said else ''}times={fault.times}, occurred {count(fault.struck, 'time')}"
+    )
 
 
 # Stubs.
@@ -225,7 +228,7 @@ def _steps(
 @where
 @as_json
 def reset(emulator: "Client", seed: int | None, start: str | None, as_json: bool) -> None:
-    """Start anew from the definition and the options.
+    """Restart from the definition and the options.
 
     This removes what was made through APIs, and everything that was kept.
     """

@@ -59,7 +59,7 @@ class Mutant:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What came of a mutant: ``noticed`` is ``None`` where there was no time to try it. ``by``: the test that failed;
+    """What came of a mutant: ``noticed`` is ``None`` where it could not be tried. ``by``: the test that failed.
     ``why``: what else is to be told."""
 
     mutant: Mutant
@@ -162,7 +162,12 @@ def _mutants(sources: Mapping[str, Mapping[str, Any]]) -> Iterator[Mutant]:
     """All changes of all definitions: first one of each setting, then a second of each, and so on."""
     rows: list[list[Mutant]] = []
     for source, told in sources.items():
-        for setting, place in _settings(told):
+        try:
+            settings = list(_settings(told))
+        except DefinitionError as wrong:
+            click.echo(f"this definition cannot be read any more, so that it is left as it is: {wrong}", err=True)
+            continue
+        for setting, place in settings:
             values = other_values(setting.field, setting.value, setting.beside, setting.limits)
             row = [Mutant(source, place, setting, value) for value in values]
             rows.append([one for one in row if _can_be_read(one, told)])
@@ -215,7 +220,11 @@ def _tried(mutant: Mutant, runs: SuiteRuns, calm: Ran, each: float | None) -> Ve
         return Verdict(mutant, True, why=f"because the tests did not end within {limit:g} s")
     if not ran.ended:
         return Verdict(mutant, True, why="because the process of the tests died")
-    return Verdict(mutant, bool(ran.failed), by=ran.failed[0] if ran.failed else "")
+    if ran.failed:
+        return Verdict(mutant, True, by=ran.failed[0])
+    if mutant.source not in ran.sources:  # a file that a test writes, in a directory of its own each time
+        return Verdict(mutant, None, why="the tests have read another file this time")
+    return Verdict(mutant, False)
 
 
 def _show_progress(text: str) -> None:

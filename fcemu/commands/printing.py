@@ -1,6 +1,7 @@
 """How values are printed: JSON for programs, tables and instants for people."""
 
 import json
+import os
 import sys
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -93,6 +94,8 @@ def program() -> str:
         return f"{quote(sys.executable)} -m fcemu"
     found = which(Path(started).name)
     is_on_path = found is not None and Path(found).resolve() == Path(started).resolve()
+    if "UV" in os.environ:  # uvx and "uv run" have put it there for this process alone
+        is_on_path = False
     return quote(Path(started).name if is_on_path else started)
 
 

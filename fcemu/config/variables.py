@@ -241,7 +241,7 @@ def environment_of(variables: Mapping[str, str], *, strict: bool = True) -> Func
 
     def env(expander: Expander, call: Call, place: Mark) -> "Node | Missing":
         if not 1 <= len(call.arguments) <= 2 or (strict and not isinstance(call.arguments[0], Literal)):
-            raise UnresolvedError("expected the name of a variable and perhaps a default")
+            raise UnresolvedError("expected the name of a variable and optionally a default")
         name = expander.text_of(call.arguments[0], place)
         if value := variables.get(name):
             return Scalar(place, value, Kind.LOOSE)

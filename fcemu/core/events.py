@@ -156,9 +156,9 @@ def _uuid(digits: str) -> str:
 _OSS: Final = {
     "object": Field(TEXT, "the key of the object"),
     "bucket": Field(TEXT, "the bucket; else that of the trigger's sourceArn", known=_source),
-    "event": Field(TEXT, "what happened, as ObjectCreated:PutObject", "ObjectCreated:PutObject"),
-    "size": Field(WHOLE, "bytes of the object", 0),
-    "etag": Field(TEXT, "its checksum as OSS gives it; empty: one is made", ""),
+    "event": Field(TEXT, "the event, such as ObjectCreated:PutObject", "ObjectCreated:PutObject"),
+    "size": Field(WHOLE, "the size of the object in bytes", 0),
+    "etag": Field(TEXT, "the checksum as OSS gives it; if it is empty, fcemu makes one", ""),
 }
 
 
@@ -207,9 +207,9 @@ def _sha1(text: str) -> str:
 # MNS topics.
 
 _MNS: Final = {
-    "body": Field(TEXT, "what is published"),
+    "body": Field(TEXT, "the message"),
     "topic": Field(TEXT, "the topic; else that of the trigger's sourceArn", known=_source),
-    "tag": Field(TEXT, "the message's tag", ""),
+    "tag": Field(TEXT, "the tag of the message", ""),
 }
 STREAM: Final = "STREAM"
 CONTENT_FORMATS: Final = (STREAM, "JSON")
@@ -270,10 +270,10 @@ def _logstore(occasion: Occasion) -> str:
 _LOG: Final = {
     "project": Field(TEXT, "the project; else that of the trigger's sourceArn", known=_source),
     "logstore": Field(TEXT, "the log store; else that of the trigger's sourceConfig", known=_logstore),
-    "shard": Field(WHOLE, "which shard has the new lines", 0),
-    "begin": Field(TEXT, "the cursor before the lines; empty: one is made", ""),
-    "end": Field(TEXT, "the cursor behind them; empty: one is made", ""),
-    "parameter": Field(MAP, "else the trigger's functionParameter", {}),
+    "shard": Field(WHOLE, "the shard with the new lines", 0),
+    "begin": Field(TEXT, "the cursor before the lines; if it is empty, fcemu makes one", ""),
+    "end": Field(TEXT, "the cursor after the lines; if it is empty, fcemu makes one", ""),
+    "parameter": Field(MAP, "the parameter; else the trigger's functionParameter", {}),
 }
 
 
@@ -304,10 +304,10 @@ def _cursor(nanoseconds: int) -> str:
 # EventBridge.
 
 _EVENTBRIDGE: Final = {
-    "source": Field(TEXT, "who tells of it, as acs.oss", "fcemu"),
-    "type": Field(TEXT, "what it tells, as oss:ObjectCreated:PutObject", "fcemu:Event"),
-    "subject": Field(TEXT, "about what", ""),
-    "data": Field(DATA, "what it carries", {}),
+    "source": Field(TEXT, "the source, such as acs.oss", "fcemu"),
+    "type": Field(TEXT, "the type, such as oss:ObjectCreated:PutObject", "fcemu:Event"),
+    "subject": Field(TEXT, "the subject", ""),
+    "data": Field(DATA, "its data", {}),
     "bus": Field(TEXT, "the event bus", "default"),
 }
 
@@ -342,12 +342,12 @@ def _configured(name: str) -> Callable[[Occasion], str]:
 
 
 _CDN: Final = {
-    "domain": Field(TEXT, "the domain that is accelerated"),
-    "event": Field(
-        TEXT, "what happened; else the trigger's eventName", "CachedObjectsRefreshed", _configured("eventName")
+    "domain": Field(TEXT, "the accelerated domain"),
+    "event": Field(TEXT, "the event; else the trigger's eventName", "CachedObjectsRefreshed", _configured("eventName")),
+    "version": Field(
+        TEXT, "the version of the event; else the trigger's eventVersion", "1.0.0", _configured("eventVersion")
     ),
-    "version": Field(TEXT, "of the event; else the trigger's eventVersion", "1.0.0", _configured("eventVersion")),
-    "parameter": Field(MAP, "what this event tells, as {objectPath: […]}", {}),
+    "parameter": Field(MAP, "the contents of the event, such as {objectPath: […]}", {}),
 }
 
 
@@ -373,8 +373,8 @@ def _cdn(said: Said, occasion: Occasion) -> dict[str, Any]:
 # Table Store.
 
 _TABLESTORE: Final = {
-    "key": Field(MAP, "the row's primary key: names and values", {}),
-    "columns": Field(MAP, "its columns: names and values", {}),
+    "key": Field(MAP, "the primary key of the row, by names and values", {}),
+    "columns": Field(MAP, "the columns of the row, by names and values", {}),
     "type": Field(TEXT, "PutRow, UpdateRow or DeleteRow", "PutRow"),
     "records": Field(LIST, "several rows in FC's own form, in place of key, columns and type", []),
 }

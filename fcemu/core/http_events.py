@@ -152,4 +152,4 @@ def _body(document: Mapping[str, Any]) -> bytes:
     try:
         return base64.b64decode(body, validate=True)
     except (binascii.Error, ValueError):
-        raise FCError("BadResponse", "isBase64Encoded is true, and the body is not base64") from None
+        raise FCError("BadResponse", "isBase64Encoded is true, but the body is not base64") from None

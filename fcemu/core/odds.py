@@ -16,29 +16,29 @@ class Odds:
     """
 
     overtake: float = 0.25
-    """That the oldest of several messages that are due at the same instant is not the first."""
+    """The oldest of several messages that are due at the same instant is not delivered first."""
     late: float = 0.2
-    """That a delayed message is handed over late, by up to ``LATE_AT_MOST``."""
+    """A delayed message is delivered late, by up to ``LATE_AT_MOST``."""
     throttle: float = 0.04
-    """That an attempt is refused with 429."""
+    """An attempt is refused with 429."""
     fail: float = 0.01
-    """That an attempt is refused with 500; and the same again with 503."""
+    """An attempt is refused with 500, and with the same odds with 503."""
     crash: float = 0.01
-    """That an instance dies before its handler runs; the same when it sleeps, and when it has run to its end."""
+    """An instance dies before its handler runs, and with the same odds while it sleeps or after it has run."""
     repeat: float = 0.03
-    """That the queue does not hear that an asynchronous attempt ended, and delivers once more, by up to
+    """The queue does not learn that an asynchronous attempt ended, and delivers once more, by up to
     ``AGAIN_AT_MOST`` later."""
     instance: float = 0.0
-    """That an attempt does not get the idle instance: as often another one beside it as one in its place."""
+    """An attempt does not get the idle instance, but equally often an additional one or one in its place."""
     start: float = 0.0
-    """That a new instance takes longer to start, by up to ``SLOWER_AT_MOST``."""
+    """A new instance takes longer to start, by up to ``SLOWER_AT_MOST``."""
     report: float = 0.0
-    """That a report to a destination is late by up to ``LATE_AT_MOST``, comes twice, or is lost and sent once more,
+    """A report to a destination is late by up to ``LATE_AT_MOST``, comes twice, or is lost and sent once more,
     each as often as the others."""
     timer: float = 0.0
-    """That a timer fires late, by up to ``LATE_AT_MOST``."""
+    """A timer fires late, by up to ``LATE_AT_MOST``."""
     strands: float = 0.0
-    """That the first of several threads or tasks of a handler that wake at the same instant does not go on first."""
+    """The first of several threads or tasks of a handler that wake at the same instant does not continue first."""
 
 
 ODDS: Final = Odds()

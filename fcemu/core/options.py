@@ -272,7 +272,7 @@ _ROWS: Final = {
     ),
     "isolate": Option(
         Flag(),
-        "Let each instance import the modules of inline handlers anew and share them with nothing.",
+        "Let each instance import the modules of inline handlers again and share them with nothing.",
         default=False,
     ),
     "account_id": Option(
@@ -515,7 +515,7 @@ _ROWS: Final = {
         "Start without the definition of the working directory.",
         default=False,
         no_test='An empty definition does the same: LocalEmulator("").',
-        no_block="Where there is no definition, there is no block.",
+        no_block="Without a definition, there is no block.",
         no_exec="exec starts without a definition unless its argument names one.",
     ),
     "env": Option(

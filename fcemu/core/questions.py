@@ -52,7 +52,7 @@ RECYCLED: Final = "recycled"
 _QUESTIONS: Final = (
     Question(
         "crash-after",
-        "whether the instance dies after the handler has run and before its reply is heard",
+        "whether the instance dies after the handler has run and before its reply arrives",
         "An event is delivered at least once (async-invocation §5).",
         (Answer("crash after", True, "{attempt} ended, then its instance died before the reply was heard"),),
     ),
@@ -102,7 +102,7 @@ _QUESTIONS: Final = (
         "whether an attempt runs in the idle instance, in another one, or finds it recycled",
         "When instances are started and recycled is not promised (timers-and-instances §3.3).",
         (
-            Answer("another instance", NEW, "{attempt} got a new instance beside the idle one"),
+            Answer("another instance", NEW, "{attempt} got a new instance in addition to the idle one"),
             Answer("recycled early", RECYCLED, "the idle instance was recycled before {attempt}, which got a new one"),
         ),
     ),
@@ -136,13 +136,13 @@ _QUESTIONS: Final = (
     ),
     Question(
         "kill",
-        "whether the emulator is killed, and goes on from what it has kept",
+        "whether the emulator is killed, and continues from the data it has kept",
         "Nothing that was accepted is lost (async-invocation §5).",
-        (Answer("", True, "the emulator was killed at fact {attempt}, and went on from what it had kept"),),
+        (Answer("", True, "the emulator was killed at fact {attempt}, and continued from the data it had kept"),),
     ),
     Question(
         "start",
-        "which day it is when the story starts",
+        "on which day the run starts",
         "A timer fires by the calendar of its zone (timers-and-instances §1.2).",
         (Answer("", True, "the clock started at {attempt}"),),
     ),
@@ -154,13 +154,16 @@ _QUESTIONS: Final = (
     ),
     Question(
         "strands",
-        "which of the threads and tasks of a handler that wake at the same instant goes on first",
+        "which of the threads and tasks of a handler that wake at the same instant continues first",
         "A handler's threads are threads of its instance's system, which promises no order (timers-and-instances §3).",
         (
             Answer(
                 "strand",
                 None,
-                "in {attempt} thread or task {answer} behind the first that woke at the same instant went on before it",
+                (
+                    "in {attempt} thread or task {answer} behind the first that "
+                    "woke at the same instant continued before it"
+                ),
             ),
         ),
     ),

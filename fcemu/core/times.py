@@ -27,7 +27,7 @@ def parse_duration(value: str | float | timedelta) -> timedelta:
     if isinstance(value, str):
         return _from_text(value)
     if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value):
-        raise ValueError(f"{value!r} is not a duration; write a number of seconds, or text like '1h30m'")
+        raise ValueError(f"{value!r} is not a duration; write a number of seconds, or a string like '1h30m'")
     return _timedelta(repr(value), seconds=value)
 
 
@@ -37,7 +37,7 @@ def _from_text(text: str) -> timedelta:
         return _timedelta(text, seconds=float(stripped))
     found = _DURATION.fullmatch(stripped)
     if found is None or not any(found.groups()[1:]):
-        raise ValueError(f"{text!r} is not a duration; write seconds, or text like '1h30m', '500ms' or '2d'")
+        raise ValueError(f"{text!r} is not a duration; write seconds, or a string like '1h30m', '500ms' or '2d'")
     sign = -1 if found[1] == "-" else 1
     parts = {unit: sign * float(number) for unit, number in zip(_UNITS, found.groups()[1:], strict=True) if number}
     return _timedelta(text, **parts)

@@ -119,7 +119,7 @@ class Still(Goal):
         return None
 
     def __str__(self) -> str:
-        return "what is in flight"
+        return "the work in flight"
 
 
 class Ended(Goal):

@@ -33,7 +33,7 @@ class Topics(Collection[Topic]):
         """Let a queue have what is published from now on; whether the subscription is new. One that exists has to be
         the same, else an error says so."""
         if not is_name(wanted.name):
-            raise MNSError("SubscriptionNameInvalid", f"{wanted.name!r} cannot name a subscription")
+            raise MNSError("SubscriptionNameInvalid", f"{wanted.name!r} is not a valid subscription name")
         wanted.check()
         with self._baton:
             there = self._find(topic).subscriptions.get(wanted.name)

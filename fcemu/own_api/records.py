@@ -226,7 +226,7 @@ class WhichInvocations(NamedTuple):
 
 
 class Rerun(NamedTuple):
-    """The changes with which the event of an invocation runs again. What is not given stays as it was, except that the
+    """The changes with which the event of an invocation runs again. Anything not given stays as it was, except that the
     delay is then 0 and the task id is new. ``payload`` is a string that is taken as it is, ``{"base64": …}``, or any
     other JSON value, which is written compactly."""
 
@@ -254,8 +254,8 @@ class Account(NamedTuple):
 
 
 class EventField(NamedTuple):
-    """A field of the event with which a trigger is fired. ``kind`` describes its values, and ``default`` is its value
-    where none is given; where it is ``required``, a value must be given."""
+    """A field of the event with which a trigger is fired. ``kind`` describes its values, and ``default`` is used
+    if no value is given; a ``required`` field needs a value."""
 
     name: str
     kind: str
@@ -296,7 +296,8 @@ class Function(NamedTuple):
 
 
 class Timer(NamedTuple):
-    """A time trigger. ``upcoming`` are its next firings, none where it is not ``enabled``; ``next`` is the first."""
+    """A time trigger. ``upcoming`` lists its next firings and is empty unless it is ``enabled``; ``next`` is the first
+    of them."""
 
     function: str
     trigger: str

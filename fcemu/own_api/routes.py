@@ -126,7 +126,7 @@ RESET: Final = _row(
     "reset",
     "POST /reset",
     records.Clock,
-    "starts anew from the definition and the options; answers the new clock",
+    "restarts from the definition and the options; answers the new clock",
     takes=records.NewStart,
 )
 

@@ -1,5 +1,6 @@
 """Runs Python handlers in this process: imports them, and calls them on the thread that asks."""
 
+import zoneinfo  # noqa: F401 (it asks the variables where zones are when it is imported: this process's, no handler's)
 from collections.abc import Callable, Mapping
 from contextvars import Context
 from functools import partial

@@ -1,12 +1,12 @@
 """The explorer: makes the runs of a search, until one fails, and shrinks that."""
 
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import closing
+from dataclasses import field
 
 from fcemu.core.questions import KILL, START, Choice
 from fcemu.core.script import Asked, Script
 from fcemu.core.values import dataclass
-from fcemu.search.calendar import special_instants
 from fcemu.search.shrink import shrink
 from fcemu.search.strategy import Choices, Run, Search
 
@@ -51,6 +51,8 @@ class Result:
     doubt: str = ""
     broken: tuple[Choices, ...] = ()
     """Of a sweep: all that breaks the story."""
+    whys: Mapping[str, str] = field(default_factory=dict)
+    """Of a sweep of the calendar: what is special about the instants."""
 
 
 def one_by_one(take: Take, run_once: RunOnce) -> Made:
@@ -104,10 +106,9 @@ def crashes(calm: Script, facts: int) -> list[Choice]:
     return kills + [Choice(one.question, one.place, 1) for one in calm.asked if one.question.startswith("crash-")]
 
 
-def dates(zones: Iterable[str], year: int) -> list[Choice]:
-    """The story started at each instant that is special in one of the zones."""
-    instants = {instant for zone in zones for instant, _ in special_instants(zone, year)}
-    return [Choice(START, instant.isoformat(), 1) for instant in sorted(instants)]
+def dates(instants: Iterable[str]) -> list[Choice]:
+    """The story started at each of these instants."""
+    return [Choice(START, instant, 1) for instant in instants]
 
 
 def sweep(run_once: RunOnce, calm: Script, tries: Sequence[Choice], over: Callable[[], bool] = lambda: False) -> Result:

@@ -106,7 +106,7 @@ class Suite:
             raise ValueError(f"option definition: expected a path or a mapping, got {given!r}")
         known = self._found.get((beside, given))
         if known is not None:
-            with suppress(FileNotFoundError):  # it is not where it was: it is looked for anew
+            with suppress(FileNotFoundError, NotADirectoryError):  # it is not where it was: it is looked for anew
                 return self._cached(known, choices)
         near = next((there for place in self._upward(beside) if (there := place / given).exists()), None)
         path = self._found[beside, given] = find_definition(near or self._root / given)

@@ -93,7 +93,7 @@ def test_an_event_that_does_not_pass_the_filter_invokes_nothing_and_says_so(emul
     [
         ("files", {}, "an event of oss needs object (the key of the object)"),
         ("files", {"objct": "a"}, "has no field 'objct'; did you mean 'object'?"),
-        ("files", {"object": 1}, "object: expected a string, got 1"),
+        ("files", {"object": 1}, "object: expected text, got 1"),
         ("files", {"object": "in/a", "size": -1}, "size: expected a whole number of 0 or more, got -1"),
         ("rows", {}, "an event of tablestore needs key"),
         ("rows", {"key": {"id": 1}, "type": "Put"}, "type: expected PutRow, UpdateRow or DeleteRow, got 'Put'"),

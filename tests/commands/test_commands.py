@@ -223,11 +223,11 @@ def test_an_invocation_runs_again_repaired(emulator, tmp_path):
 
 def test_faults_are_put_listed_and_removed(emulator):
     assert good("faults", "put", "Fail", "orders/charge", "status=503", "times=2").stdout == (
-        "fault 1: fail orders/charge status=503 times=2, struck 0\n"
+        "fault 1: fail orders/charge status=503 times=2, occurred 0 times\n"
     )
     good("faults", "put", "deliver-twice", "task", "again=1m")
     assert good("faults", "list").stdout == good("faults").stdout
-    assert good("faults").stdout.endswith("2  deliver_twice task again=60 times=1, struck 0\n")
+    assert good("faults").stdout.endswith("2  deliver_twice task again=60 times=1, occurred 0 times\n")
     assert [each["fault"] for each in told("faults")] == ["fail", "deliver_twice"]
     good("faults", "remove", "1")
     assert [each["n"] for each in told("faults")] == [2]

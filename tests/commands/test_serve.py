@@ -212,7 +212,7 @@ def test_quiet_tells_of_failures_only(folder):
         assert re.search(r"Failed: function error, 1 retries used up$", lines[0])
         assert lines[1] == "    Traceback (most recent call last):"
         assert lines[-1] == "    KeyError: 'card'"
-    assert "leave one out" in wrong(2, "serve", "-q", "-v", "--empty")
+    assert "leave one of them out" in wrong(2, "serve", "-q", "-v", "--empty")
 
 
 def test_verbose_tells_of_every_fact(folder):
@@ -264,7 +264,7 @@ def test_a_busy_server_leaves_lines_out_and_says_so(monkeypatch):
 
     facts = asyncio.run(story())
     first, *lines = written.getvalue().splitlines()
-    assert first == f"… {facts - 100} facts are not shown here; 'fcemu timeline' shows all"
+    assert first == f"… {facts - 100} more facts are not shown here; 'fcemu timeline' shows all"
     assert len(lines) == 100
     assert lines[-1].endswith("Succeeded")
 
@@ -387,7 +387,7 @@ def test_a_handler_that_calls_fc_itself_is_told_of_once(folder, runtime):
     with serving("--rate", "0", "--runtime", runtime) as (process, client, _):
         client.invoke("call", REAL_HOST.encode())
         said = rest(process)
-        assert said.count(f"a handler calls {REAL_HOST}, which is not intercepted") == 1
+        assert said.count(f"a handler calls {REAL_HOST}, which fcemu does not intercept") == 1
         assert "warning: a handler calls" in said
         assert "fcemu: warning" not in said
 
@@ -411,7 +411,7 @@ def test_a_handler_in_node_that_calls_fc_itself_is_told_of(tmp_path, monkeypatch
 def test_with_intercept_nothing_is_told_of_that(folder):
     with serving("--rate", "0", "--intercept") as (process, client, _):
         client.invoke("call", REAL_HOST.encode())
-        assert "which is not intercepted" not in rest(process)
+        assert "which fcemu does not intercept" not in rest(process)
 
 
 # How errors are shown.

@@ -49,7 +49,7 @@ def said(text, name="fcemu.yaml"):
         ("vars: {a: {b: '${vars.a}'}}", "fcemu.yaml:1:15: ${vars.a} refers to itself"),
         ("vars: {a: '${vars}'}", "${vars}: write ${vars.NAME}"),
         ("vars: {a: 'x${vars.m}', m: {}}", "${vars.m} is a map, which cannot be part of a string"),
-        ("vars: {a: '${env()}'}", "${env()}: expected the name of a variable and perhaps a default"),
+        ("vars: {a: '${env()}'}", "${env()}: expected the name of a variable and optionally a default"),
         ("vars: {a: '${env(" + "f(" * 50 + ")" * 50 + ")}'}", "cannot be read"),
         ("region: '${vars." + "a." * 5000 + "}'", "there is no vars in this file"),
     ],

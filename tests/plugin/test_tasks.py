@@ -89,8 +89,8 @@ def test_without_task_mode_the_header_of_a_task_id_is_a_warning_of_the_journal(s
     assert (over_http.task_id, by_handle.task_id) == (None, None)
     assert [
         (fact.request_id, fact.data["text"].partition(":")[0]) for fact in studio.journal if fact.kind == "Warned"
-    ] == [(one.request_id, "the task id 'video-42' is not looked at") for one in (over_http, by_handle)]
-    assert studio.timeline().count("warning: the task id 'video-42' is not looked at") == 2
+    ] == [(one.request_id, "fcemu ignores the task id 'video-42'") for one in (over_http, by_handle)]
+    assert studio.timeline().count("warning: fcemu ignores the task id 'video-42'") == 2
 
 
 def test_the_headers_of_fc_do_the_same(studio):

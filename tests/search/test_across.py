@@ -1,6 +1,7 @@
 """Searches on several workers, by a real cluster: they find what one process finds, also when a worker is killed."""
 
 import importlib.util
+import json
 import os
 import re
 import signal
@@ -13,6 +14,10 @@ from contextlib import contextmanager
 import pytest
 from patience import CHILD_SECONDS, WAIT_SECONDS
 from running import free_port, wrong
+
+from fcemu.across import Job, run_batch
+from fcemu.core.script import Script
+from fcemu.search.recipes import hear, recipe_of, script_of, told_of
 
 TWO = """
     @pytest.mark.fcemu("")
@@ -158,3 +163,19 @@ def test_a_test_that_the_workers_cannot_run_is_told_with_what_pytest_says(explor
     output = process.communicate(timeout=CHILD_SECONDS)[0]
     assert "pytest ended on a worker, with status" in output
     assert process.returncode == pytest.ExitCode.USAGE_ERROR
+
+
+def test_a_script_comes_to_another_process_as_it_is_and_what_was_asked_comes_back():
+    sent = Script(choices={("late", "f#1.1"): 1, ("again", "s/f#2.1"): 2}, points={3: 7}, exhaust_retries=True)
+    there = script_of(json.loads(json.dumps(recipe_of(sent))))
+    assert there == sent
+    there.answer("late", "f#1.1", 1)
+    there.answer("again", "s/f#2.1", 2)
+    hear(sent, json.loads(json.dumps(told_of(there))))
+    assert sent.asked == there.asked
+    assert len(sent.made) == 2
+
+
+def test_a_worker_with_another_fcemu_refuses_the_batch():
+    with pytest.raises(RuntimeError, match=r"a worker has fcemu .*, and the search is by 0\.0\.0; install the same"):
+        run_batch(Job("test_it.py::test_it", (), ".", "0.0.0"), [])

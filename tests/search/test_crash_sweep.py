@@ -132,7 +132,7 @@ def test_pytest_tells_which_crashes_break_a_test_and_repeats_the_first(suite):
     result.stdout.fnmatch_lines(
         [
             "FAILED after 9 runs, shrunk from 6 choices to 1",
-            "  choice 1: the emulator was killed at fact 5, and went on from what it had kept",
+            "  choice 1: the emulator was killed at fact 5, and continued from the data it had kept",
             "  2 of 8 runs fail; besides choice 1, these choices make the test fail:",
             "    attempt 1 of charge ended, then its instance died before the reply was heard",
             "test_it.py::test_set  complete: 9 runs with at most 1 deviations, no failure",

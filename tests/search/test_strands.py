@@ -101,7 +101,7 @@ def test_a_search_finds_each_order_and_each_is_one_choice_by_a_fact(host, way):
 def test_a_choice_is_told_in_words_and_only_that_instant_differs(host, way):
     choice = Choice("strands", "f#1.1~2", 1)
     assert choice.words() == (
-        "in attempt 1 of f, time 2, thread or task 1 behind the first that woke at the same instant went on before it"
+        "in attempt 1 of f, time 2, thread or task 1 behind the first that woke at the same instant continued before it"
     )
     waits = [[1, 1], [1, 1]]
     assert told(host, way, waits, Script.of([choice]))[0] == [[0, 1, 1, 0]]

@@ -136,7 +136,7 @@ def test_faults_and_stubs_are_put_struck_and_removed(orders, visit):
     button(page, "put stub").click()
     charge(orders, {"order": 7})
     button(page, "until idle").click()
-    expect(page.locator("#faults")).to_contain_text("struck 1 of 1")
+    expect(page.locator("#faults")).to_contain_text("occurred 1 of 1 times")
     expect(page.locator("#calls")).to_contain_text("1 call")
     expect(page.locator("#story")).to_contain_text("the stub")
     page.get_by_role("button", name="remove fault 1").click()
