@@ -307,7 +307,7 @@ def base_url(host: str, port: int) -> str:
 def write_atomically(path: Path, text: str) -> None:
     """Whoever sees the file sees all of it."""
     unfinished = path.with_name(f".{path.name}.{os.getpid()}")
-    unfinished.write_text(text)
+    unfinished.write_text(text, encoding="utf-8")
     unfinished.replace(path)
 
 

@@ -103,7 +103,8 @@ def intercepting(
         more[REDIRECT_ONLY] = "1"
     more |= redirecting(environment, endpoint)
     script = folder / "variables.sh"
-    script.write_text("".join(f"export {name}={quote(value)}\n" for name, value in (pointers | more).items()))
+    lines = [f"export {name}={quote(value)}\n" for name, value in (pointers | more).items()]
+    script.write_text("".join(lines), encoding="utf-8")
     return more | {VARIABLES: str(script)}
 
 
@@ -122,7 +123,7 @@ def _java_store(bundle: Path) -> bytes:
     from cryptography import x509
 
     certificates = {}
-    for text in bundle.read_text().split("-----BEGIN CERTIFICATE-----")[1:]:
+    for text in bundle.read_text(encoding="utf-8").split("-----BEGIN CERTIFICATE-----")[1:]:
         pem = "-----BEGIN CERTIFICATE-----" + text
         with suppress(ValueError), catch_warnings():  # old ones that break today's rules
             simplefilter("ignore")

@@ -232,7 +232,7 @@ class _Instance:
         os.chdir(code)
         self._streams = (_stream(1), _stream(2))
         sys.stdout, sys.stderr = self._streams
-        sys.stdin = open(os.devnull)  # noqa: SIM115 (for as long as the process lives)
+        sys.stdin = open(os.devnull, encoding="utf-8")  # noqa: SIM115 (for as long as the process lives)
         handler = logging.StreamHandler(sys.stdout)
         handler.setFormatter(Format(lambda: self._request_id))
         logging.root.addHandler(handler)

@@ -136,7 +136,7 @@ def _children() -> set[int]:
     found: set[int] = set()
     with suppress(OSError):
         for thread in os.listdir("/proc/self/task"):
-            with open(f"/proc/self/task/{thread}/children") as file:
+            with open(f"/proc/self/task/{thread}/children", encoding="ascii") as file:
                 found.update(map(int, file.read().split()))
     return found
 

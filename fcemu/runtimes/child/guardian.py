@@ -179,7 +179,7 @@ def shared_by(pid: int) -> Iterator[str]:
     """The files of shared memory that a process has mapped."""
     if not PROC:
         return
-    with suppress(OSError), open(f"/proc/{pid}/maps", errors="surrogateescape") as file:
+    with suppress(OSError), open(f"/proc/{pid}/maps", encoding="utf-8", errors="surrogateescape") as file:
         for line in file:
             _, found, name = line.rstrip("\n").partition(_SHARED)
             if found and not name.endswith(" (deleted)"):
