@@ -230,7 +230,7 @@ def test_a_container_is_healthy_and_wants_its_token(image):
         client = [sys.executable, "-m", "fcemu", "functions", "--url", f"http://127.0.0.1:{port}"]
         done = subprocess.run(client, capture_output=True, text=True, env=os.environ | {"FCEMU_TOKEN": "other"})
         assert done.returncode == 1
-        assert "wants its token" in done.stderr
+        assert "requires its token" in done.stderr
         subprocess.run(client, check=True, capture_output=True, env=os.environ | {"FCEMU_TOKEN": "test"})
     stopped = subprocess.run(image.enter(["env", f"FCEMU_PORT={port}", *image.health]), capture_output=True)
     assert stopped.returncode != 0

@@ -159,7 +159,7 @@ def test_an_address_is_no_custom_domain(emulator, api, tmp_path, name):
     assert "a domain name that is no address" in reply.json()["Message"]
     definition = with_doors(tmp_path, doors=True)
     definition["customDomains"][name] = {"routes": {"/*": "f"}}
-    with pytest.raises(DefinitionError, match="no address and not localhost"):
+    with pytest.raises(DefinitionError, match="neither an address nor localhost"):
         LocalEmulator(definition)
     assert api.own("GET", "/health")["status"] == "ok"
 

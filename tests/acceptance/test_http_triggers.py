@@ -238,5 +238,5 @@ def test_the_handle_never_raises_for_what_is_refused(emulator, api):
 def test_there_is_one_http_trigger_for_a_qualifier(api):
     api.function("f", ECHO)
     open_door(api, "f")
-    with pytest.raises(AssertionError, match="there is one at most"):
+    with pytest.raises(AssertionError, match="only one is allowed"):
         api("POST", "/functions/f/triggers", {"triggerName": "b", "triggerType": "http", "triggerConfig": "{}"})

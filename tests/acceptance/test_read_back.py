@@ -324,7 +324,7 @@ def test_variables_that_fcs_documents_rule_out_are_refused_as_a_file_refuses_the
         tell(emulator, {}, [], root)
         path = f"{TWO}/services/s/functions/f" if root == TWO else f"{THREE}/functions/f"
         answer = requests.put(emulator.url + path, json={"environmentVariables": {name: "x"}}, timeout=30)
-        assert (answer.status_code, "a letter, then letters, digits and '_'" in answer.text) == (400, True)
+        assert (answer.status_code, "a letter followed by letters, digits and '_'" in answer.text) == (400, True)
         is_taken = send(emulator, "PUT", path, {"environmentVariables": {"topic": "x"}})
         assert is_taken == (root == THREE)
 

@@ -285,7 +285,7 @@ ASKED = [
 )
 def test_without_it_nothing_is_told(guarded, served, method, path, headers):
     status, told = guarded(method, path, **headers)
-    assert (status, "wants its token" in told) == (403, True)
+    assert (status, "requires its token" in told) == (403, True)
     assert len(served.emulator.journal) == 0
 
 
@@ -320,13 +320,13 @@ def test_with_it_any_name_leads_here_but_no_page_of_others(guarded):
 
 def test_a_trigger_that_is_called_by_its_host_name_has_no_open_paths(guarded):
     status, told = guarded("GET", "/_fcemu/health", Host="resize-x.cn-hangzhou.fcapp.run")
-    assert (status, "wants its token" in told) == (403, True)
+    assert (status, "requires its token" in told) == (403, True)
 
 
 @pytest.mark.parametrize(("method", "path"), [("GET", "/queues"), ("PUT", "/topics/t")])
 def test_mns_without_it_says_so_as_mns_does(guarded, served, method, path):
     status, told = guarded(method, path)
-    assert (status, "<Code>AccessDenied</Code>" in told, "wants its token" in told) == (403, True, True)
+    assert (status, "<Code>AccessDenied</Code>" in told, "requires its token" in told) == (403, True, True)
     assert "<RequestId>" in told
     assert served.emulator.topics.names() == []
 

@@ -84,7 +84,7 @@ def test_what_waits_is_enqueued_and_was_never_refused():
     _, waiting = emulator.accept(ask("f")), emulator.accept(ask("f"))
     emulator.wait(emulator.advance(s(5)))
     assert waiting.state is State.ENQUEUED
-    assert "no instance can be had for f" in str(emulator.explain())
+    assert "no instance is available for f" in str(emulator.explain())
     emulator.wait(emulator.run_until_idle(None))
     assert waiting.state is State.SUCCEEDED
     assert not of(emulator, AttemptRefused)

@@ -219,7 +219,7 @@ def test_a_loop_whose_reports_outgrow_the_payload_limit_is_named_as_a_loop_too()
     emulator.wait(emulator.run_until_idle(None))
     [only] = [fact for fact in emulator.journal if isinstance(fact, DeliveryFailed)]
     assert only.reason.startswith("EntityTooLarge")
-    assert "is there a loop?" in only.reason
+    assert "check for a loop" in only.reason
 
 
 def test_one_request_causes_a_bounded_number_of_invocations():

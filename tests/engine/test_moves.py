@@ -151,7 +151,7 @@ def test_time_does_not_go_back():
 def test_work_left_after_the_bound_is_an_error_that_explains():
     emulator, _ = make({"f": AsyncSettings(max_retries=0)}, f=lambda call: call.clock.sleep(50))
     emulator.accept(ask("f", delay=3600))
-    with pytest.raises(NotIdle, match=r"still work after 0:10:00[\s\S]*\(\+600 s\), paused\ndue next:[\s\S]*f 1-"):
+    with pytest.raises(NotIdle, match=r"work is left after 0:10:00[\s\S]*\(\+600 s\), paused\ndue next:[\s\S]*f 1-"):
         emulator.wait(emulator.run_until_idle(timedelta(minutes=10)))
     assert emulator.clock.now() == emulator.clock.started + timedelta(minutes=10)
 

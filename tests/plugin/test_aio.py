@@ -122,7 +122,7 @@ def test_they_raise_what_the_blocking_forms_raise(emulator, run):
         with pytest.raises(NeverTrue, match="nothing is due"):
             await emulator.aio.run_until(lambda: False)
         await emulator.function("sleepy").aio.invoke_async(delay=3600)
-        with pytest.raises(NotIdle, match="still work"):
+        with pytest.raises(NotIdle, match="work is left"):
             await emulator.aio.run_until_idle(at_most=60)
         with pytest.raises(NeverTrue, match="nothing more is due"):
             await emulator.aio.run_until(lambda: False, at_most=5)
@@ -142,7 +142,7 @@ def test_an_emulator_is_an_async_context_manager_that_checks_and_closes(definiti
         strict = LocalEmulator(definition)
         await strict.function("broken").aio.invoke_async()
         await strict.aio.run_until_idle()
-        with pytest.raises(AssertionError, match="nobody looked"):
+        with pytest.raises(AssertionError, match="looked neither"):
             await strict.__aexit__(None, None, None)
         with pytest.raises(ClosedError):
             await strict.aio.run_next()
@@ -251,7 +251,7 @@ def test_neither_form_runs_in_a_handler(emulator, module, name):
         module.GATE = attempt
         reply = emulator.function("gate").invoke()
         assert reply.json()["errorType"] == "RuntimeError"
-        assert "nor with .aio" in reply.json()["errorMessage"]
+        assert "not even with .aio" in reply.json()["errorMessage"]
     assert [one.function for one in emulator.invocations] == ["sleepy", "gate", "gate"]
 
 
