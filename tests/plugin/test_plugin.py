@@ -239,7 +239,7 @@ def test_a_suite_that_does_not_use_fcemu_imports_next_to_nothing_of_it(suite):
 
         def test_without():
             assert {"aiohttp", "freezegun", "time_machine", "yaml"} & sys.modules.keys() == set()
-            options = {"fcemu.backends", "fcemu.core", "fcemu.core.option_kinds", "fcemu.core.options"}
+            options = {"fcemu.backends", "fcemu.core", *(f"fcemu.core.{name}" for name in ("option_kinds", "options", "wording"))}
             ours = {name for name in sys.modules if name.partition(".")[0] == "fcemu"}
             assert ours == {"fcemu", "fcemu.pytest_plugin", *options}
         """,
