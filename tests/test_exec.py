@@ -197,7 +197,7 @@ def test_a_timeline_of_nothing_says_so():
         (["fixtures/hello"], "there is no --"),
         (["one", "two", "--", "true"], "unexpected extra argument"),
         (["--port", "x", "--", "true"], "expected a whole number"),
-        (["--timeline", "sometimes", "--", "true"], "expected failed or always or never"),
+        (["--timeline", "sometimes", "--", "true"], "expected failed, always or never"),
         (["--intercept", "--host", "::1", "--", "true"], "--intercept needs an IPv4 address"),
     ],
 )

@@ -73,7 +73,7 @@ def test_a_test_may_send_without_a_delay_to_a_queue_that_has_one(emulator):
     [
         (b"", 0, MNSError, "MessageBody: expected at least one byte"),
         (b"x" * 65_537, 0, MNSError, "the message has 65537 bytes, the queue 'work' takes 65536"),
-        (b"x", "8d", MNSError, "DelaySeconds: expected a whole number between 0 and 604800"),
+        (b"x", "8d", MNSError, "DelaySeconds: expected a whole number from 0 to 604800"),
         (b"x", 0.5, ValueError, "delay: MNS counts in whole seconds, got 0.5"),
     ],
 )

@@ -137,7 +137,7 @@ NAUGHT = b"\0" * 100_001
         (zipped(("big", NAUGHT), method=zipfile.ZIP_DEFLATED), "unpacks to more than 100000 bytes"),
         (zipped(("a", NAUGHT[:60_000]), ("b", NAUGHT[:60_000]), method=zipfile.ZIP_DEFLATED), "unpacks to more than"),
         (zipped(("a", NAUGHT[:60_000]), ("a", NAUGHT[:60_000]), method=zipfile.ZIP_BZIP2), "unpacks to more than"),
-        (zipped(("link", b"x" * 100_001, LINK), method=zipfile.ZIP_LZMA), "a link that is no path"),
+        (zipped(("link", b"x" * 100_001, LINK), method=zipfile.ZIP_LZMA), "a link that is not a path"),
     ],
     ids=["one file", "two files", "one file twice", "a link"],
 )
@@ -152,7 +152,7 @@ def test_a_zip_that_unpacks_to_too_much_is_refused_and_leaves_nothing(
 
 def test_a_zip_of_very_many_entries_is_refused(unpacked: UnpackedPackages, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(packages, "_ENTRIES", 10)
-    with pytest.raises(ValueError, match="the zip has 11 entries; at most 10 are taken"):
+    with pytest.raises(ValueError, match="the zip has 11 entries; at most 10 are allowed"):
         unpacked.unpack(zipped(*[(f"f{n}", b"") for n in range(11)]))
 
 

@@ -176,6 +176,6 @@ def test_a_failure_that_does_not_come_again_names_the_first_fact_that_differs(su
             "  the failure may not repeat: the same choices did not fail a second time",
             "    not deterministic: fact * of emulator 1 is another one when the test runs again",
             "      outcome: *",
-            "      cause: what a handler came to differs: it has read real time or real randomness, *",
+            "      cause: the outcome of a handler differs: the handler reads real time or real randomness, *",
         ]
     )

@@ -550,7 +550,7 @@ def test_each_example_has_all_runs_of_its_own_and_the_time_is_that_of_the_whole_
     result.assert_outcomes(passed=1)
     runs = len((pytester.path / "runs").read_text())
     assert runs == 4 * 8
-    result.stdout.fnmatch_lines(["*test_it  no failure in 32 runs of all its examples"])
+    result.stdout.fnmatch_lines(["*test_it  no failure in 32 runs of all examples"])
     (pytester.path / "runs").unlink()
     text = EXAMPLES.format(options="explore=8, explore_seconds=0.000001", fixtures="", examples=4, handler="None")
     suite(text).assert_outcomes(passed=1)
