@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import pytest
 from handler.pythons import VERSIONS, python
+from systems import needs
 
 from fcemu.testing import LocalEmulator
 
@@ -141,6 +142,7 @@ def test_waits_take_virtual_time(emulator):
     assert emulator.function("waits").invoke().json() == 3600 + 60 + 5 + 40 + 7
 
 
+@needs("ALARMS")
 def test_alarms_strike_virtual_sleeps(emulator):
     assert emulator.function("alarms").invoke().text == "struck"
 
