@@ -16,7 +16,7 @@ ALLOWED: dict[str, tuple[set[str], set[str], set[str]]] = {
     "engine": ({"collecting", "core", "engine", "handler", "mns"}, set(), {"uuid"}),
     "mns": ({"core", "engine.ports", "mns"}, set(), {"asyncio", "logging", "os", "threading", "uuid"}),
     "mns/wire": ({"api", "core", "engine.emulator", "mns", "own_api"}, set(), set()),
-    "handler": ({"handler"}, {"debugpy"}, set()),
+    "handler": ({"handler"}, {"debugpy", "psutil"}, set()),
     "backends": (set(), set(), set()),
     "collecting": (set(), set(), set()),
     "runtimes": (

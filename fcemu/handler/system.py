@@ -79,8 +79,10 @@ FACILITIES: Final = (
     Facility(
         "PROC",
         "`/proc`, process groups and sessions",
-        "fcemu finds a program's memory, its ports and all processes that it has started",
-        "the library psutil finds them",
+        "fcemu finds a program's memory, its ports and all processes that it has started, and learns whether a thread "
+        "computes or waits for something real",
+        "the library psutil tells all this; on macOS it does not tell about threads, so the clock waits there for a "
+        "background thread that waits for something real",
         PROC,
     ),
     Facility(

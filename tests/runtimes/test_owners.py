@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from patience import WAIT_SECONDS
+from systems import needs
 
 from fcemu.engine import real
 from fcemu.handler.child import own_threads
@@ -89,18 +90,21 @@ def polled(poller, errand):
     poller._loop.remove_reader(0)
 
 
+@needs("EPOLL")
 def test_a_poller_that_fails_to_begin_an_attempt_tells_its_emulator():
     [error], attend = poll(lambda poller, errand: poller.add(errand), Child(), send=fails)
     assert isinstance(error, Broken)
     assert attend == []
 
 
+@needs("EPOLL")
 def test_a_poller_that_fails_to_read_an_answer_tells_the_emulator_of_that_attempt():
     [error], attend = poll(looked, Child(fails))
     assert isinstance(error, Broken)
     assert attend == []
 
 
+@needs("EPOLL")
 def test_a_child_that_is_gone_is_no_failure_of_the_poller():
     def gone(call):
         raise Gone
@@ -108,6 +112,7 @@ def test_a_child_that_is_gone_is_no_failure_of_the_poller():
     assert poll(looked, Child(gone)) == ([], ["soon"])
 
 
+@needs("EPOLL")
 def test_a_poller_that_cannot_poll_tells_the_emulators_of_all_it_has_begun():
     [error], attend = poll(polled, Child())
     assert isinstance(error, ValueError)
