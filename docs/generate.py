@@ -290,8 +290,10 @@ def systems() -> str:
         "- Handlers run on Windows' proactor loop in virtual time, as on the selector loop.",
         "- Windows has no `time.tzset`, `time.clock_gettime` and `signal.alarm`, so handlers do not find them there "
         "either.",
-        "- A killed process of an emulator may leave small files named `fcemu-clock-…` in the directory for temporary "
-        "files.",
+        "- A killed process of an emulator may leave small files in the directory for temporary files: "
+        "`fcemu-clock-…`, and files that end in `.lock`.",
+        "- A debugger (`--debug`) does not work reliably with children that the emulator cannot fork: in portable "
+        "mode, it sometimes waits for ever.",
         "- `fcemu exec` on Windows: Ctrl-C reaches the program from the terminal, and the third Ctrl-C kills it.",
         "- A console with another encoding than UTF-8 may be unable to show all that a command prints; set "
         "`PYTHONUTF8=1`.",

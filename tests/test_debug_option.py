@@ -15,8 +15,11 @@ from aiohttp import ClientSession
 from debug_adapter import DebugAdapterClient
 from patience import CHILD_SECONDS
 from running import free_port, serving, wrong
+from systems import needs
 
 from fcemu.client import ClientError
+
+pytestmark = needs("INHERITS")
 
 HANDLER = """
     import time
