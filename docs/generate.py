@@ -293,7 +293,7 @@ def systems() -> str:
         "- A killed process of an emulator may leave small files in the directory for temporary files: "
         "`fcemu-clock-…`, and files that end in `.lock`.",
         "- A debugger (`--debug`) does not work reliably with children that the emulator cannot fork: in portable "
-        "mode, it sometimes waits for ever.",
+        "mode, it sometimes waits forever.",
         "- `fcemu exec` on Windows: Ctrl-C reaches the program from the terminal, and the third Ctrl-C kills it.",
         "- A console with another encoding than UTF-8 may be unable to show all that a command prints; set "
         "`PYTHONUTF8=1`.",
