@@ -2,9 +2,10 @@
 
 import json
 import socket
+import time
 from typing import NamedTuple
 
-from patience import CHILD_SECONDS
+from patience import CHILD_SECONDS, WAIT_SECONDS
 
 
 class Stop(NamedTuple):
@@ -15,11 +16,22 @@ class Stop(NamedTuple):
     frame_id: int
 
 
+def connected(port):
+    """A connection to the adapter of debugpy, which on a busy machine may begin to listen after it has said so."""
+    until = time.monotonic() + WAIT_SECONDS
+    while True:
+        try:
+            return socket.create_connection(("127.0.0.1", port), timeout=CHILD_SECONDS)
+        except ConnectionRefusedError:
+            if time.monotonic() > until:
+                raise
+
+
 class DebugAdapterClient:
     """As much of the Debug Adapter Protocol as an editor needs to stop at a line and look around."""
 
     def __init__(self, port):
-        self._socket = socket.create_connection(("127.0.0.1", port), timeout=CHILD_SECONDS)
+        self._socket = connected(port)
         self._stream = self._socket.makefile("rwb")
         self._seq = 0
         self._events = []
