@@ -248,8 +248,8 @@ def _read(paths: Sequence[Path], said: Mapping[str, Any]) -> "Definition":
         _tell(str(wrong), said)
         if said.get("limits") == "relaxed":
             _tell(
-                "--limits relaxed applies to requests; to widen the limits of a definition, write "
-                "'emulator: {limits: relaxed}' in it",
+                "--limits relaxed applies to requests; to widen the limits of a definition, write 'emulator: "
+                "{limits: relaxed}' in it",
                 said,
             )
         named = ", ".join(map(str, paths))

@@ -52,8 +52,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--fcemu-report",
         metavar="DIR",
         help=(
-            "write two files for each failing test to this directory: NAME.html, a "
-            "page of what happened, and NAME.jsonl, the journal"
+            "write two files for each failing test to this directory: NAME.html, a page of what happened, and "
+            "NAME.jsonl, the journal"
         ),
     )
     group.addoption(

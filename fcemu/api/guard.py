@@ -73,10 +73,9 @@ class Guard:
     def _check_token(self, request: WireRequest) -> None:
         if not any(_same(self.token, given) for given in _tokens(request)):
             raise AccessDenied(
-                "this emulator is open to other machines and requires its token: "
-                "send it as 'Authorization: Bearer TOKEN' or "
-                "X-Fcemu-Token, from an SDK as the access key id or security token, from fcemu's commands as the "
-                "variable FCEMU_TOKEN"
+                "this emulator is open to other machines and requires its token: send it as 'Authorization: Bearer "
+                "TOKEN' or X-Fcemu-Token, from an SDK as the access key id or security token, from fcemu's commands as "
+                "the variable FCEMU_TOKEN"
             )
 
     def _check_host(self, host: str) -> None:

@@ -105,8 +105,8 @@ class History:
         except ImportError as missing:
             raise Problem(
                 "unavailable",
-                f"OTLP needs OpenTelemetry's own encoder, which is not installed here ({missing}); "
-                f"pip install 'fcemu[otlp]', or {NEEDED}",
+                f"OTLP needs OpenTelemetry's own encoder, which is not installed here ({missing}); pip install "
+                f"'fcemu[otlp]', or {NEEDED}",
             ) from None
 
     async def explain(self, request: WireRequest) -> records.Explanation:

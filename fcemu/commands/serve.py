@@ -318,8 +318,8 @@ def _why(plan: Plan, refused: OSError) -> str:
     match refused.errno:
         case errno.EADDRINUSE:
             return (
-                f"cannot listen on {where}: it is in use. Stop the program that listens "
-                "there, or choose another --port (0 chooses any)"
+                f"cannot listen on {where}: it is in use. Stop the program that listens there, or choose another "
+                "--port (0 chooses any)"
             )
         case errno.EACCES:
             return f"cannot listen on {where}: not allowed. Choose a --port above 1023"

@@ -37,8 +37,8 @@ def json_schema() -> dict[str, Any]:
         **whole,
         "title": "fcemu.yaml",
         "description": (
-            "This file describes what a local emulator of Function Compute "
-            "runs: functions, services, triggers, settings."
+            "This file describes what a local emulator of Function Compute runs: functions, services, triggers, "
+            "settings."
         ),
         "$defs": dict(sorted(schema.tables.items())),
     }

@@ -61,8 +61,8 @@ FILE: Final = Table(
     ),
     code(
         (
-            "Names the directory or zip with the handler's files, absolute or "
-            "relative to this file; or {zipFile: BASE64}."
+            "Names the directory or zip with the handler's files, absolute or relative to this file; or "
+            "{zipFile: BASE64}."
         ),
         default=".",
     ),

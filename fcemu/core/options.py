@@ -178,8 +178,8 @@ _ROWS: Final = {
     "clock": Option(
         Words("own", "follow"),
         (
-            "Choose whose time the clock shows; with follow, it is the time "
-            "that freezegun or time-machine sets in the test."
+            "Choose whose time the clock shows; with follow, it is the time that freezegun or time-machine sets in the "
+            "test."
         ),
         default="own",
         no_block=_TESTS_ONLY,
@@ -194,9 +194,8 @@ _ROWS: Final = {
     ),
     "chance": Option(
         Words("calm", "seeded"),
-        "Choose what decides whatever FC leaves open, such as order, repeats, "
-        "refusals and crashes; with seeded, the seed "
-        "decides.",
+        "Choose what decides whatever FC leaves open, such as order, repeats, refusals and crashes; with seeded, the "
+        "seed decides.",
         field="chance",
         page="chance.md",
     ),
@@ -209,9 +208,8 @@ _ROWS: Final = {
     "explore": Option(
         WholeOr(0, 1_000_000_000, "crashes", "calendar"),
         "Run a test at most this many times, each time with other answers of chance, until it fails; 0 runs it once, "
-        "with calm answers. With crashes, run it once for each fact at "
-        "which the emulator or an instance can be killed; "
-        "with calendar, once for each day and instant at which calendars are irregular.",
+        "with calm answers. With crashes, run it once for each fact at which the emulator or an instance can be "
+        "killed; with calendar, once for each day and instant at which calendars are irregular.",
         default=0,
         no_block=_TESTS_ONLY,
         no_command=_TESTS_ONLY,
@@ -221,8 +219,8 @@ _ROWS: Final = {
     "exhaustive": Option(
         Whole(0, 8),
         (
-            "Run a test with every set of answers of chance in which at most "
-            "this many are not calm; 0 does not try them all."
+            "Run a test with every set of answers of chance in which at most this many are not calm; 0 does not try "
+            "them all."
         ),
         default=0,
         no_block=_TESTS_ONLY,
@@ -297,9 +295,8 @@ _ROWS: Final = {
     ),
     "strict": Option(
         Flag("idle"),
-        "Choose what check() demands at the end of a test: nothing, that no "
-        "failure went unnoticed, or also that nothing "
-        "is unfinished.",
+        "Choose what check() demands at the end of a test: nothing, that no failure went unnoticed, or also that "
+        "nothing is unfinished.",
         default=True,
         no_block=_TESTS_ONLY,
         no_command=_TESTS_ONLY,
@@ -335,9 +332,8 @@ _ROWS: Final = {
     ),
     "intercept": Option(
         Flag(),
-        "Lead connections to FC's and MNS's own host names to the emulator: "
-        "those of the test's process, or of programs "
-        "that run in the emulator's environment.",
+        "Lead connections to FC's and MNS's own host names to the emulator: those of the test's process, or of "
+        "programs that run in the emulator's environment.",
         default=False,
         otherwise="no; the fixture intercepts unless another emulator does",
         page="../howto/interception.md",

@@ -161,8 +161,8 @@ _QUESTIONS: Final = (
                 "strand",
                 None,
                 (
-                    "in {attempt} thread or task {answer} behind the first that "
-                    "woke at the same instant continued before it"
+                    "in {attempt} thread or task {answer} behind the first that woke at the same instant continued "
+                    "before it"
                 ),
             ),
         ),

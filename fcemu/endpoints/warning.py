@@ -15,8 +15,8 @@ BEGINS = "fcemu: warning: "
 def text_of(host: str) -> str:
     """What is said of a call."""
     return (
-        f"a handler calls {host}, which fcemu does not intercept, so the call goes to FC "
-        "itself. --intercept leads such calls to the emulator"
+        f"a handler calls {host}, which fcemu does not intercept, so the call goes to FC itself. --intercept leads "
+        "such calls to the emulator"
     )
 
 

@@ -43,9 +43,8 @@ def explain(world: World, movers: Movers) -> Explanation:
         lines.append(str(movers.closing.refusal("the emulator was closed")))
     if clock.rate and (behind := movers.behind) >= _BEHIND_AT_LEAST:
         lines.append(
-            f"it is behind by {behind.total_seconds():.3f} s: more work fell "
-            "due than the emulator could run by now, and "
-            "the rate is only an upper limit"
+            f"it is behind by {behind.total_seconds():.3f} s: more work fell due than the emulator could run by now, "
+            "and the rate is only an upper limit"
         )
     if in_flight:
         lines.append("in flight, so the clock waits for it:")

@@ -100,8 +100,8 @@ class Plans:
     def _runtime_for(self, function: Function) -> Runtime:
         if self._settings.strict_runtimes and function.runtime in RUNS_AS:
             why = (
-                f"runtime '{function.runtime}' is not installed, and "
-                "strict_runtimes does not allow another one in its place"
+                f"runtime '{function.runtime}' is not installed, and strict_runtimes does not allow another one in its "
+                "place"
             )
             raise NotImplementedYet(f"function {function.ref} cannot run: {why}")
         try:

@@ -175,9 +175,8 @@ FOLLOW_JOURNAL: Final = _row(
     "GET /journal",
     records.Fact,
     "answers the facts, one JSON object per line; with `Accept: text/event-stream`, answers server-sent events, which "
-    "continue unless `follow=0`. Where the emulator cannot keep the next "
-    "facts (the disk is full), the stream ends with a "
-    "problem in place of a fact, as an event `problem`",
+    "continue unless `follow=0`. Where the emulator cannot keep the next facts (the disk is full), the stream ends "
+    "with a problem in place of a fact, as an event `problem`",
     content=(LINES, EVENTS),
     query=records.WhichFacts,
 )
@@ -215,8 +214,8 @@ RETELL_INVOCATION: Final = _row(
     "GET /invocations/{id}/test",
     str,
     (
-        "answers [a test for pytest](../howto/page.md#copy-as-test) that makes "
-        "the same happen again and asserts that it did"
+        "answers [a test for pytest](../howto/page.md#copy-as-test) that makes the same happen again and asserts that "
+        "it did"
     ),
     content=("text/x-python",),
     problems=("not-retold", "not-supported-yet"),
@@ -376,9 +375,8 @@ FIRE_TRIGGER: Final = _row(
     records.Fired,
     "fires a trigger of another service now. It takes [fields of the event]"
     '(../howto/triggers.md#events-of-other-services), such as `{"object": "in/a.csv"}`, or `{"payload"}` with text or '
-    "JSON. If the trigger's filter does not match the event, nothing is "
-    "invoked, the request id is null, and the reason "
-    "says why",
+    "JSON. If the trigger's filter does not match the event, nothing is invoked, the request id is null, and the "
+    "reason says why",
     takes=dict,
     problems=("invalid-field",),
 )

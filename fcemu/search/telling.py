@@ -17,8 +17,8 @@ def lines_of(result: Result, escapes: Sequence[str] = (), differs: str = "") -> 
     lines += [f"  choice {n}: {told(one, result.whys, many)}" for n, one in enumerate(result.choices, 1)]
     if len(result.broken) > 1:
         lines.append(
-            f"  {len(result.broken)} of {result.runs - 1} runs fail; besides "
-            "choice 1, these choices make the test fail:"
+            f"  {len(result.broken)} of {result.runs - 1} runs fail; besides choice 1, these choices make the test "
+            "fail:"
         )
         lines += [f"    {told(one, result.whys, many)}" for choices in result.broken[1:] for one in choices]
     if not result.choices:

@@ -150,9 +150,8 @@ class Access:
         """Raise ``RuntimeError`` in a handler of this emulator, whether the caller blocks or awaits."""
         if self.engine.is_handler(threading.get_ident()):
             raise RuntimeError(
-                "a handler cannot move the clock or wait for the emulator in "
-                "which it runs, not even with .aio: it would "
-                "wait for itself. Call the emulator over HTTP, with the credentials of its context"
+                "a handler cannot move the clock or wait for the emulator in which it runs, not even with .aio: it "
+                "would wait for itself. Call the emulator over HTTP, with the credentials of its context"
             )
 
     def accept(self, asked: Asked) -> Invocation:

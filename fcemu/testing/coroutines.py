@@ -33,9 +33,8 @@ def blocking(method: Callable[Concatenate[H, P], Coroutine[Any, Any, T]]) -> Cal
         handle._access.refuse_in_handler()
         if loop_runs():
             raise RuntimeError(
-                "this call would block the event loop that runs here, and everything "
-                "that a handler asks of that loop; await its "
-                f"coroutine, {type(handle).__name__}.aio.{method.__name__}"
+                "this call would block the event loop that runs here, and everything that a handler asks of that "
+                f"loop; await its coroutine, {type(handle).__name__}.aio.{method.__name__}"
             )
         return run(method(handle, *args, **kwargs))
 
