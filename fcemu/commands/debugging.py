@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from fcemu.config import Definition
 from fcemu.core.functions import PYTHON_RUNTIMES, Function
 from fcemu.core.languages import NODE_RUNTIMES
+from fcemu.core.wording import did_you_mean
 
 if TYPE_CHECKING:
     from fcemu.runtimes.debugging import Debugging
@@ -48,10 +49,7 @@ def debugging_of(definition: Definition, name: str, port: int | None, *, process
 def _function_named(definition: Definition, name: str) -> Function:
     functions = {str(function.ref): function for function in definition.functions}
     if name not in functions:
-        from difflib import get_close_matches
-
-        near = get_close_matches(name, functions, 1)
-        known = f"did you mean {near[0]!r}?" if near else f"the definition has {', '.join(functions) or 'none'}"
+        known = did_you_mean(name, functions) or f"the definition has {', '.join(functions) or 'none'}"
         raise ValueError(f"--debug: there is no function {name!r}; {known}")
     return functions[name]
 

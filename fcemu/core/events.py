@@ -18,7 +18,7 @@ from fcemu.core.event_filters import Said
 from fcemu.core.names import Account
 from fcemu.core.times import milliseconds, text_of
 from fcemu.core.values import dataclass
-from fcemu.core.wording import either
+from fcemu.core.wording import did_you_mean, either
 
 TEXT: Final = "text"
 WHOLE: Final = "a whole number of 0 or more"
@@ -90,10 +90,8 @@ def complete(kind: str, given: Said, occasion: Occasion) -> dict[str, Any]:
     form = KINDS[kind]
     for name, value in given.items():
         if name not in form.fields:
-            from difflib import get_close_matches  # only what is wrong needs it
-
-            close = get_close_matches(name, form.fields, 1)
-            hint = f"; did you mean {close[0]!r}?" if close else ""
+            question = did_you_mean(name, form.fields)
+            hint = f"; {question}" if question else ""
             raise ValueError(f"an event of {kind} has no field {name!r}{hint} Fields: {', '.join(form.fields)}")
         _check(name, value, form.fields[name].kind)
     known = {name: value for name, each in form.fields.items() if (value := each.known(occasion))}

@@ -5,6 +5,7 @@ from dataclasses import fields
 from typing import Any, Final
 
 from fcemu.core.values import dataclass
+from fcemu.core.wording import did_you_mean
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +51,8 @@ def check_odds(given: Mapping[str, Any]) -> None:
     """Raise ``ValueError`` where a name is unknown, a number is no probability, or refusals come to more than all."""
     for name, odds in given.items():
         if name not in NAMES:
-            from difflib import get_close_matches  # only what is wrong needs it
-
-            close = get_close_matches(name, NAMES, 1)
-            hint = f"; did you mean {close[0]!r}?" if close else "."
+            question = did_you_mean(name, NAMES)
+            hint = f"; {question}" if question else "."
             raise ValueError(f"{name!r} has no odds{hint} These have: {', '.join(NAMES)}")
         if isinstance(odds, bool) or not isinstance(odds, int | float) or not 0 <= odds <= 1:
             raise ValueError(f"{name}: expected a number from 0 to 1, got {odds!r}")

@@ -28,6 +28,7 @@ from fcemu.core.option_kinds import (
     WholeOr,
     Words,
 )
+from fcemu.core.wording import did_you_mean
 
 FIXTURE, INI, BLOCK, SERVE, EXEC, VARIABLE = "fixture", "ini", "block", "serve", "exec", "variable"
 PLACES: Final = (FIXTURE, INI, BLOCK, SERVE, EXEC, VARIABLE)
@@ -566,9 +567,7 @@ def value_of(options: Mapping[str, Any], name: str) -> Any:
 
 
 def _unknown_option(name: str) -> str:
-    from difflib import get_close_matches
-
     known = sorted(options_in(FIXTURE))
-    close = get_close_matches(name, known, 1)
-    hint = f"; did you mean {close[0]!r}?" if close else "."
+    question = did_you_mean(name, known)
+    hint = f"; {question}" if question else "."
     return f"there is no option {name!r}{hint} Options: {', '.join(known)}"

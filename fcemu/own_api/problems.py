@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
+from fcemu.core.wording import did_you_mean
+
 PROBLEM_JSON: Final = "application/problem+json"
 _WRONG: Final = 400, "the request is wrong; `detail` says what was expected and what was given"
 PROBLEMS: Final[Mapping[str, tuple[int, str]]] = {
@@ -61,8 +63,8 @@ def not_yet(what: str) -> Problem:
 
 def unknown(what: str, name: str, known: Iterable[str]) -> Problem:
     """The problem of a member or parameter that the route does not have, with the closest one that it has."""
-    close = _closest(name, known)
-    hint = f"; did you mean {close[0]!r}? Expected" if close else "; expected"
+    question = did_you_mean(name, known)
+    hint = f"; {question} Expected" if question else "; expected"
     return about(what, name, "unknown", f"there is no {what} {name!r}{hint}: {', '.join(known) or 'none'}")
 
 
@@ -74,12 +76,6 @@ def about(what: str, name: str, wrong: str, detail: str) -> Problem:
 
 def not_found(what: str, name: str, known: list[str]) -> Problem:
     """The problem of a name that is neither defined nor used, with the closest name that is."""
-    close = _closest(name, known)
-    hint = f"; did you mean {close[0]!r}?" if close else f"; known: {', '.join(known) or 'none'}"
+    question = did_you_mean(name, known)
+    hint = f"; {question}" if question else f"; known: {', '.join(known) or 'none'}"
     return Problem("not-found", f"there is no {what} {name!r}{hint}")
-
-
-def _closest(name: str, known: Iterable[str]) -> list[str]:
-    from difflib import get_close_matches  # only what is wrong needs it
-
-    return get_close_matches(name, list(known), 1)

@@ -3,12 +3,12 @@
 import json
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
-from difflib import get_close_matches
 from functools import partial
 from typing import Any, Final, Literal, SupportsIndex, TypeVar, overload
 
 from fcemu.core.compact import compact, short
 from fcemu.core.values import dataclass
+from fcemu.core.wording import did_you_mean
 
 T = TypeVar("T")
 
@@ -84,8 +84,7 @@ class UnknownName(LookupError):
         """The error for a ``kind`` of thing, e.g. ``"function"``."""
         if not known:
             return cls(f"there is no {kind} {name!r}; there is no {kind} at all")
-        close = get_close_matches(name, known, 1)
-        hint = f"did you mean {close[0]!r}? " if close else ""
+        hint = f"{question} " if (question := did_you_mean(name, known)) else ""
         return cls(f"there is no {kind} {name!r}; {hint}known: {', '.join(sorted(known))}")
 
 
