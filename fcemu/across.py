@@ -4,11 +4,8 @@ A worker starts pytest in a process of its own, which collects the test once and
 that dies loses the batch that it had, which another one runs then: a run is told once, when its batch came back whole.
 """
 
-import json
 import os
 import socket
-import subprocess
-import sys
 import tempfile
 import threading
 from collections import deque
@@ -21,6 +18,7 @@ from urllib.parse import urlsplit
 from fcemu import __version__
 from fcemu.core.script import Script
 from fcemu.engine.real import monotonic
+from fcemu.pytest_orders import Ordered
 from fcemu.search.explorer import Made, RunOnce, Take
 from fcemu.search.recipes import hear, recipe_of
 
@@ -173,46 +171,27 @@ class _Child:
     """The process of pytest that runs the test for a worker; it ends when the worker does, which closes its orders."""
 
     def __init__(self, job: Job) -> None:
-        heard, orders = os.pipe()
-        answers, said = os.pipe()
-        self._orders: Final = os.fdopen(orders, "w", encoding="utf-8")
-        self._answers: Final = os.fdopen(answers, encoding="utf-8")
         self._output: Final = tempfile.TemporaryFile()  # noqa: SIM115 (it lives as long as the process)
-        self._process: Final = subprocess.Popen(
-            [sys.executable, "-m", "pytest", *job.arguments, f"--fcemu-serve={heard},{said}"],
-            cwd=job.directory,
-            env={name: value for name, value in os.environ.items() if name != "PYTEST_CURRENT_TEST"},
-            stdin=subprocess.DEVNULL,
-            stdout=self._output,
-            stderr=subprocess.STDOUT,
-            pass_fds=(heard, said),
-        )
-        os.close(heard)
-        os.close(said)
-        self._tell(job.nodeid)
-
-    def _tell(self, order: object) -> None:
-        with suppress(BrokenPipeError):  # it has ended, which the answer says
-            print(json.dumps(order, separators=(",", ":")), file=self._orders, flush=True)
+        environment = {name: value for name, value in os.environ.items() if name != "PYTEST_CURRENT_TEST"}
+        self._pytest: Final = Ordered(job.arguments, "--fcemu-serve", self._output, cwd=job.directory, env=environment)
+        self._pytest.tell(job.nodeid)
 
     def run(self, recipes: list[Any]) -> list[Any]:
         """Run the test by each recipe. Raises ``RuntimeError`` where pytest has ended instead."""
-        self._tell(recipes)
-        line = self._answers.readline()
-        if line:
-            told: list[Any] = json.loads(line)
+        self._pytest.tell(recipes)
+        told: list[Any] | None = self._pytest.answer()
+        if told is not None:
             return told
         self.end()
         self._output.seek(0)
         said = self._output.read().decode(errors="replace").strip()[-_SHOWN_CHARACTERS:]
-        raise RuntimeError(f"pytest ended on a worker, with status {self._process.returncode}:\n{said}")
+        raise RuntimeError(f"pytest ended on a worker, with status {self._pytest.process.returncode}:\n{said}")
 
     def end(self) -> None:
         """Let it end its fixtures, and wait for it."""
-        with suppress(BrokenPipeError):
-            self._orders.close()
-        self._process.wait()
-        self._answers.close()
+        self._pytest.dismiss()
+        self._pytest.process.wait()
+        self._pytest.answers.close()
 
 
 _IDLE: Final[dict[Job, list[tuple[float, _Child]]]] = {}

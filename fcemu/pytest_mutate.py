@@ -19,6 +19,7 @@ from _pytest import main
 
 from fcemu.config import Change
 from fcemu.engine.real import monotonic
+from fcemu.pytest_orders import opened, write
 from fcemu.testing import mutating
 
 
@@ -40,13 +41,12 @@ class Mutating:
 
     @classmethod
     def of(cls, descriptors: str) -> "Mutating":
-        """``descriptors``: the numbers of two open files, ``ORDERS,ANSWERS``."""
+        """``descriptors``: as of ``opened``."""
         mutating.MUTATION.records = True
-        orders, answers = map(int, descriptors.split(","))
-        return cls(os.fdopen(orders, encoding="utf-8"), os.fdopen(answers, "w", encoding="utf-8"))
+        return cls(*opened(descriptors))
 
     def _answer(self, answer: Mapping[str, Any]) -> None:
-        print(json.dumps(answer), file=self._answers, flush=True)
+        write(self._answers, answer)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> bool:

@@ -4,13 +4,13 @@ Only the processes that workers of ``fcemu explore --workers`` and ``--scheduler
 """
 
 import json
-import os
 from collections.abc import Callable, Mapping
 from typing import IO, Any, Final
 
 import pytest
 
 from fcemu.pytest_explore import Exploration
+from fcemu.pytest_orders import opened, write
 from fcemu.search.recipes import script_of, told_of
 
 
@@ -25,9 +25,8 @@ class Served:
 
     @classmethod
     def of(cls, descriptors: str) -> "Served":
-        """``descriptors``: the numbers of two open files, ``ORDERS,ANSWERS``."""
-        orders, answers = map(int, descriptors.split(","))
-        return cls(os.fdopen(orders, encoding="utf-8"), os.fdopen(answers, "w", encoding="utf-8"))
+        """``descriptors``: as of ``opened``."""
+        return cls(*opened(descriptors))
 
     def serve(
         self, item: pytest.Item, options: Mapping[str, Any] | None, forget: Callable[[pytest.Item], None]
@@ -42,4 +41,4 @@ class Served:
                 script = script_of(recipe)
                 failed = exploration.run_once(script)
                 told.append([told_of(script), failed])
-            print(json.dumps(told, separators=(",", ":")), file=self._answers, flush=True)
+            write(self._answers, told)

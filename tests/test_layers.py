@@ -55,10 +55,11 @@ ALLOWED: dict[str, tuple[set[str], set[str], set[str]]] = {
         {"pytest"},
         set(),
     ),
-    "pytest_mutate": ({"config", "engine.real", "testing"}, {"_pytest", "pytest"}, set()),
+    "pytest_mutate": ({"config", "engine.real", "pytest_orders", "testing"}, {"_pytest", "pytest"}, set()),
     "pytest_explore": ({"across", "core", "engine.real", "search", "testing"}, {"_pytest", "pytest"}, set()),
-    "pytest_served": ({"pytest_explore", "search.recipes"}, {"pytest"}, set()),
-    "across": ({"core", "engine.real", "search"}, set(), set()),
+    "pytest_served": ({"pytest_explore", "pytest_orders", "search.recipes"}, {"pytest"}, set()),
+    "across": ({"core", "engine.real", "pytest_orders", "search"}, set(), set()),
+    "pytest_orders": (set(), set(), set()),
     "client": ({"own_api"}, set(), set()),
     "packages": ({"core", "scratch"}, {"fastcrc"}, set()),
     "scratch": ({"guarding", "handler.system"}, {"filelock"}, set()),
@@ -96,7 +97,7 @@ ALLOWED: dict[str, tuple[set[str], set[str], set[str]]] = {
     ),
     "commands": (
         {"host", "client", "commands", "config", "core", "engine.real", "own_api", "runtimes", "search", "testing"}
-        | {"guarding", "handler.system"},
+        | {"guarding", "handler.system", "pytest_orders"},
         {"click", "watchfiles"},
         set(),
     ),

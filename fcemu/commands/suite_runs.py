@@ -1,12 +1,9 @@
 """Runs of a user's test suite: pytest collects it once, and runs it with one setting of a definition changed."""
 
 import importlib.util
-import json
 import os
 import select
 import signal
-import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -17,6 +14,7 @@ import click
 from fcemu.config import Change
 from fcemu.core.values import dataclass
 from fcemu.handler.system import IS_HIDDEN
+from fcemu.pytest_orders import Ordered
 
 _NO_TESTS: Final = 5
 """The status of pytest where it has found no test."""
@@ -58,7 +56,7 @@ class SuiteRuns:
     def __init__(self, arguments: Sequence[str], output: IO[bytes]) -> None:
         """``output`` gets what pytest prints. Raises ``click.UsageError`` where it finds no test."""
         own = ["-p", "no:cacheprovider", *_one_process(arguments)]
-        self._command: Final = [sys.executable, "-m", "pytest", *arguments, *own]
+        self._arguments: Final = [*arguments, *own]
         self._output: Final = output
         self._pytest: _Pytest | None = None
         told = self._begun().collected
@@ -74,7 +72,7 @@ class SuiteRuns:
         if self._pytest is not None and not self._pytest.is_used_up:
             return self._pytest
         self.end()
-        self._pytest = begun = _Pytest(self._command, self._output)
+        self._pytest = begun = _Pytest(self._arguments, self._output)
         if begun.collected is None:
             raise _cannot_run(begun.end(), self._output)
         return begun
@@ -103,49 +101,33 @@ class SuiteRuns:
 class _Pytest:
     """A pytest that has collected the tests and waits for orders."""
 
-    def __init__(self, command: Sequence[str], output: IO[bytes]) -> None:
-        heard, orders = os.pipe()
-        answers, said = os.pipe()
-        self._orders: Final = open(orders, "w", encoding="utf-8")  # noqa: SIM115 (closed by end)
-        self._answers: Final = open(answers, encoding="utf-8")  # noqa: SIM115 (the same)
-        self._process: Final = subprocess.Popen(
-            [*command, f"--fcemu-mutate={heard},{said}"],
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            pass_fds=(heard, said),
-            start_new_session=True,
-        )
-        os.close(heard)
-        os.close(said)
+    def __init__(self, arguments: Sequence[str], output: IO[bytes]) -> None:
+        self._pytest: Final = Ordered(arguments, "--fcemu-mutate", output, start_new_session=True)
         self.is_used_up = False
         """Whether it can make no other run."""
-        line = self._answers.readline()
-        self.collected: Final[Any] = json.loads(line) if line else None
+        self.collected: Final[Any] = self._pytest.answer()
         """What it has collected; ``None`` where it has ended instead."""
 
     def run(self, order: Mapping[str, Any]) -> dict[str, Any]:
         """Let it carry out an order; returns its answer, as ``pytest_mutate`` says it."""
-        print(json.dumps(order), file=self._orders, flush=True)
+        self._pytest.tell(order)
         if not self.collected["forks"]:
             self.is_used_up = True
-            if not select.select([self._answers], [], [], order["seconds"])[0]:
+            if not select.select([self._pytest.answers], [], [], order["seconds"])[0]:
                 return {"in_time": False}
-        line = self._answers.readline()
-        if not line:
+        told: dict[str, Any] | None = self._pytest.answer()
+        if told is None:
             self.is_used_up = True
-        told: dict[str, Any] = json.loads(line) if line else {"in_time": True}
-        return told
+        return {"in_time": True} if told is None else told
 
     def end(self) -> int:
         """End it with what it has started; returns its status."""
-        with suppress(BrokenPipeError):
-            self._orders.close()
+        self._pytest.dismiss()
         if self.collected is not None:  # else it ends by itself
             with suppress(ProcessLookupError):
-                os.killpg(self._process.pid, signal.SIGKILL)
-        status = self._process.wait()
-        self._answers.close()
+                os.killpg(self._pytest.process.pid, signal.SIGKILL)
+        status = self._pytest.process.wait()
+        self._pytest.answers.close()
         return status
 
 
