@@ -38,6 +38,8 @@ def computed_ns(native_id: int) -> int | None:
 def _computed_ns_by_psutil(native_id: int) -> int | None:
     """The same where there is no ``/proc``, in steps of some milliseconds. psutil knows the threads of macOS by other
     numbers, so there the answer is ``None``, as it is for a child whose Python has no psutil."""
+    if sys.platform == "darwin":
+        return None
     try:
         import psutil
     except ImportError:
@@ -46,4 +48,4 @@ def _computed_ns_by_psutil(native_id: int) -> int | None:
         seconds = [each.user_time + each.system_time for each in psutil.Process().threads() if each.id == native_id]
     except (OSError, psutil.Error):
         return None
-    return int(seconds[0] * 1e9) if seconds and sys.platform != "darwin" else None
+    return int(seconds[0] * 1e9) if seconds else None
