@@ -1,12 +1,11 @@
 """A clock that cannot keep up lags: whoever asks gets an answer, everything happens in order and in its time."""
 
 import threading
-import time
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 
 import pytest
-from patience import WAIT_SECONDS
+from patience import WAIT_SECONDS, wait_until
 from running import good, serving
 
 from fcemu.client import Client
@@ -25,12 +24,6 @@ def with_timers(emulator, functions=FUNCTIONS):
         emulator.add(f"f{number}", lambda event, context: "", triggers=EVERY_SECOND)
     emulator.add("echo", lambda event, context: event.decode())
     return emulator
-
-
-def wait_until(is_so):
-    until = time.monotonic() + WAIT_SECONDS
-    while not is_so():
-        assert time.monotonic() < until
 
 
 @contextmanager

@@ -8,20 +8,10 @@ from pathlib import Path
 
 import pytest
 from debug_adapter import DebugAdapterClient
+from other_plugins import OTHERS
 from patience import CHILD_SECONDS
 
-OTHERS = (
-    "cacheprovider",
-    "anyio",
-    "asyncio",
-    "freezer",
-    "hypothesispytest",
-    "pytest_httpx",
-    "randomly",
-    "respx",
-    "timeout",
-    "xdist",
-)
+LEFT_OUT = ("cacheprovider", *OTHERS)
 
 HANDLER = """
     import os
@@ -93,7 +83,7 @@ def test_coverage_counts_the_lines_of_a_handler(pytester, core):
     handler(pytester)
     pytester.makepyfile(test_it="import pytest\n" + textwrap.dedent(TEST))
     (pytester.path / ".coveragerc").write_text(f"[run]\ncore = {core}\nsource = .\n")
-    run = [sys.executable, "-m", "coverage", "run", "-m", "pytest", "-q", *(f"-pno:{name}" for name in OTHERS)]
+    run = [sys.executable, "-m", "coverage", "run", "-m", "pytest", "-q", *(f"-pno:{name}" for name in LEFT_OUT)]
     pytester.run(*run, timeout=CHILD_SECONDS).assert_outcomes(passed=1)
     pytester.run(sys.executable, "-m", "coverage", "json", "-q", timeout=CHILD_SECONDS)
     files = json.loads((pytester.path / "coverage.json").read_text())["files"]
@@ -142,7 +132,7 @@ WAITS_FOR_AN_EDITOR = """
 def test_an_editor_attaches_with_debugpy_and_stops_in_a_handler(pytester):
     path = handler(pytester)
     pytester.makepyfile(test_it="import pytest\n" + textwrap.dedent(TEST))
-    pytester.makepyfile(waits=WAITS_FOR_AN_EDITOR.format(others=OTHERS))
+    pytester.makepyfile(waits=WAITS_FOR_AN_EDITOR.format(others=LEFT_OUT))
     command = [sys.executable, "-Xfrozen_modules=off", "waits.py"]
     pytest_run = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     client = None

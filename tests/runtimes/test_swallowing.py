@@ -11,7 +11,7 @@ from types import SimpleNamespace
 
 import pytest
 from fakes import ask, s
-from patience import CHILD_SECONDS, WAIT_SECONDS
+from patience import CHILD_SECONDS, WAIT_SECONDS, wait_until
 
 from fcemu.core.names import LATEST, FunctionRef
 
@@ -87,15 +87,6 @@ def test_it_makes_no_difference_on_which_thread_it_does_so(emulate, shared, body
     assert (attempt.word, seconds(emulated, attempt)) == (("returned", 1) if left_behind else ("timed out", 60))
     emulated.emulator.close()
     wait_until(lambda: shared.seen == TWICE)
-
-
-def wait_until(is_so):
-    """For another thread."""
-    for _ in range(WAIT_SECONDS * 1000):
-        if is_so():
-            return
-        threading.Event().wait(0.001)
-    raise AssertionError("it is not so")
 
 
 def test_finally_blocks_run_although_they_wait(emulate, shared):

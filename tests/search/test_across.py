@@ -8,11 +8,10 @@ import signal
 import subprocess
 import sys
 import textwrap
-import time
 from contextlib import contextmanager
 
 import pytest
-from patience import CHILD_SECONDS, WAIT_SECONDS
+from patience import CHILD_SECONDS, wait_until
 from running import free_port, wrong
 
 from fcemu.across import Job, run_batch
@@ -97,13 +96,6 @@ def worker(url, **variables):
     command = ["distributed.cli.dask_worker", url, "--nthreads", "1", "--no-nanny", "--no-dashboard"]
     with dask(*command, **variables) as process:
         yield process
-
-
-def wait_until(condition):
-    end = time.monotonic() + WAIT_SECONDS
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.02)
 
 
 @pytest.mark.parametrize(("text", "runs"), [(TWO, 900), (NEVER, 75)])
