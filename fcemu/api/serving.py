@@ -83,6 +83,12 @@ class Connection(RequestHandler, asyncio.BufferedProtocol):
 
     def buffer_updated(self, nbytes: int) -> None:
         self.data_received(bytes(self._buffer[:nbytes]))
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        if self._message_tail:  # in another protocol, for which a request has asked: fcemu speaks none
+            self._message_tail = b""  # aiohttp before 3.14 stumbles over what is no HTTP, and sends no answer
+            self.close()
         if self._messages and self.request is not None:
             self.cut_off()
 
