@@ -110,8 +110,8 @@ def beside(name):
 def plans(monkeypatch):
     """The plans of commands that would run now."""
     made = []
-    monkeypatch.setattr(fcemu.commands.serve, "run", made.append)
-    monkeypatch.setattr(fcemu.commands.exec, "run", lambda execution: made.append(execution.plan))
+    monkeypatch.setattr(fcemu.commands.serve, "run", lambda plan, stderr: made.append(plan))
+    monkeypatch.setattr(fcemu.commands.exec, "run", lambda execution, stderr: made.append(execution.plan))
     return made
 
 
@@ -324,7 +324,7 @@ ADDED = """
     import generate
 
     plans = []
-    serve.run = plans.append
+    serve.run = lambda plan, stderr: plans.append(plan)
     with LocalEmulator(caused_at_most=7) as emulator:
         assert emulator._settings.caused_at_most == 7
     emulator = Suite(Path(), {{"caused_at_most": "7"}}.get).open(Path(), {{}}, {{}}, shared=False)
