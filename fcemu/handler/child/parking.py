@@ -96,7 +96,7 @@ class Wait(WaitOfTable["Strand", int]):
         looks = pauses(gate=self.real)
         while not self.over:
             if not acquire(self._gate, True, next(looks)) and lock.is_free():
-                self.release()
+                self.strand.parking.release_first(self)
             if self.struck:
                 self._run_signal_handler()
         if self.abandoned:
@@ -464,6 +464,14 @@ class Parking:
         """Whether a lock is free, or a thread has it that is no strand."""
         ident = lock.holder()
         return lock.is_free() or (ident not in self.strands and thread_of(ident) is not None)
+
+    def release_first(self, seen: Wait) -> None:
+        """The strand of ``seen`` has found its lock free: the first that waits for it may go on by that."""
+        with self._lock:
+            first = self._locks.first_of(seen)
+            released = first is not None and self._release(first)
+        if first is not None and released:
+            first.rouse()
 
     def release(self, wait: Wait) -> None:
         """What it waits for has happened; on any thread, any number of times, also before it waits."""
