@@ -30,6 +30,8 @@ from fcemu.handler.time.originals import Originals
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=timezone.utc)
 _LONGEST_LOOK: Final = 60.0
+_UNWIND_SECONDS: Final = 0.5
+"""Real seconds that an attempt waits for ``finally`` blocks of threads that it has ended."""
 _REAL: Final = Originals()
 
 
@@ -233,6 +235,9 @@ class Parking:
         self._listen.acquire()
         self._interrupt: AnyBell | None = None
         self._at_rest: Any = None
+        self._unwinds: Final[set[Strand]] = set()
+        """Strands of the attempt before that were ended where they slept, and still run their ``finally`` blocks."""
+        self._unwound: Any = None
         self._watching = False
         self._held_up = False
 
@@ -247,8 +252,9 @@ class Parking:
         return strand
 
     def finish(self, strand: Strand) -> None:
-        """The handler has returned. Its threads come to rest; what sleeps then ends, and what waits stays frozen."""
-        attempt = strand.attempt
+        """The handler has returned. Its threads come to rest; what sleeps then ends, as good as always before the next
+        attempt begins, and what waits stays frozen."""
+        attempt, unwound = strand.attempt, None
         if attempt.awake > 1:
             self._let_rest(attempt)
         with self._lock:
@@ -260,7 +266,16 @@ class Parking:
             for wait in ended:
                 wait.abandoned = wait.lock is None  # else it waits on, in real time
             attempt.end(strand)
+            self._unwinds.update(wait.strand for wait in ended if wait.abandoned)
+            if self._unwinds:
+                self._unwound = unwound = allocate_lock()
+                acquire(unwound)
         rouse(ended)
+        if unwound is not None:
+            acquire(unwound, True, _UNWIND_SECONDS)
+            with self._lock:
+                self._unwinds.clear()
+                self._unwound = None
 
     def _let_rest(self, attempt: Table) -> None:
         with self._lock:
@@ -295,6 +310,10 @@ class Parking:
                 return
             roused = [wait for wait in strand.joined if self._release(wait)]
             strand.attempt.end(strand)
+            self._unwinds.discard(strand)
+            if self._unwound is not None and not self._unwinds:
+                self._unwound.release()
+                self._unwound = None
             if self.counts(strand):
                 roused += self._settle()
         rouse(roused)
