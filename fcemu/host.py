@@ -47,7 +47,7 @@ from fcemu.engine.ports import Store as Store
 from fcemu.engine.saving import caught_up, read_kept
 from fcemu.engine.shown import relative_to as relative_to
 from fcemu.mns.mailboxes import Mailboxes
-from fcemu.mns.wire.routes import MNS
+from fcemu.mns.wire.mount import MNS
 from fcemu.runtime_set import Runtimes as Runtimes
 from fcemu.senders import post
 from fcemu.server_loop import ServerLoop as ServerLoop
@@ -392,7 +392,7 @@ class ServerThread:
 def api_server(token: str = "", hosts: Collection[str] = (), allowed: Collection[str] = ()) -> ApiServer:
     """A server without an emulator; its port speaks HTTP and TLS. ``token``: what every request must carry. ``hosts``:
     where it will listen; ``allowed``: under which names it answers besides, see ``guard_of``."""
-    server = ApiServer(ServerState(version=__version__, tls=authority, mounts=[MNS]))
+    server = ApiServer(ServerState(version=__version__, tls=authority), [MNS])
     server.guard = guard_of(token, hosts, allowed)
     return server
 
