@@ -71,6 +71,7 @@ ALLOWED: dict[str, tuple[set[str], set[str], set[str]]] = {
     "defining": ({"api.state", "config", "core", "engine", "runtime_set", "runtimes"}, set(), set()),
     "host": (
         {
+            "collecting",
             "core",
             "defining",
             "engine",

@@ -1,6 +1,7 @@
 """The server finds which API a request is for, and answers whatever happens."""
 
 import asyncio
+import socket
 from collections.abc import Callable, Collection, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, cast
@@ -13,7 +14,7 @@ from fcemu.api.guard import Guard
 from fcemu.api.mounts import Mount, Route
 from fcemu.api.paths import split_target
 from fcemu.api.serving import Connection
-from fcemu.api.state import ServerState
+from fcemu.api.state import CONNECTIONS_WAITING, ServerState
 from fcemu.api.wakeups import Wakeups
 from fcemu.api.wire import HOST, Answer, Response, Stream, WireRequest
 from fcemu.core.domains import DEFAULT_HOSTS
@@ -58,8 +59,19 @@ class ApiServer:
 
     async def start(self, host: str, port: int) -> int:
         """Listen; returns the port, a free one where 0 was asked for. Raises ``OSError``."""
-        loop = asyncio.get_running_loop()
-        self.state.wakeups = Wakeups(loop)
+        make = asyncio.get_running_loop().create_server
+        self._listener = await make(self._prepare(), host, port, backlog=CONNECTIONS_WAITING)
+        bound: int = self._listener.sockets[0].getsockname()[1]
+        return bound
+
+    async def start_on(self, listening: socket.socket) -> None:
+        """Take the connections of a socket that listens already."""
+        make = asyncio.get_running_loop().create_server
+        self._listener = await make(self._prepare(), sock=listening, backlog=CONNECTIONS_WAITING)
+
+    def _prepare(self) -> Front:
+        """Make what answers; returns what makes the protocols of connections."""
+        self.state.wakeups = Wakeups(asyncio.get_running_loop())
         self._finders: dict[str, Callable[[str, list[str], Mapping[str, str]], Route]] = {
             own_routes.PREFIX: self._of_control,
             **{prefix: mount.find for mount in self._mounts for prefix in mount.prefixes},
@@ -70,15 +82,13 @@ class ApiServer:
         self._http = Server(cast(Any, self._answer), request_factory=WireRequest, handler_cancellation=True)
         buffer = memoryview(bytearray(_READ_BYTES))
         self._front = Front(lambda: Connection(self._http, buffer, self._not_http), self.state.tls)
-        self._listener = await loop.create_server(self._front, host, port, backlog=1024)
-        bound: int = self._listener.sockets[0].getsockname()[1]
-        return bound
+        return self._front
 
     async def stop(self) -> None:
         """Refuse connections, end streams, give what is being served a moment, drop the rest."""
         loop = asyncio.get_running_loop()
-        for socket in self._listener.sockets:
-            loop.remove_reader(socket.fileno())
+        for listening in self._listener.sockets:
+            loop.remove_reader(listening.fileno())
         for _ in range(_TURNS_OF_ACCEPTING):
             await asyncio.sleep(0)
         self._listener.close()

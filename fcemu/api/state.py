@@ -1,15 +1,19 @@
 """ServerState: what a server answers for, and the ways from other threads to its loop."""
 
 import asyncio
-import ssl
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from fcemu.api.wakeups import Wakeups
 from fcemu.core.stubs import Step
 from fcemu.engine.emulator import Emulator
 from fcemu.engine.ports import StandIn
 
+if TYPE_CHECKING:
+    import ssl
+
+CONNECTIONS_WAITING: Final = 1024
+"""How many connections the system keeps that the server has not taken yet."""
 Reset = Callable[[Mapping[str, object]], None]
 
 
@@ -29,7 +33,7 @@ class Tls(Protocol):
     def pem(self) -> str:
         """What such a client has to trust."""
 
-    def server_context(self) -> ssl.SSLContext:
+    def server_context(self) -> "ssl.SSLContext":
         """With certificates for whatever name a client asks for."""
 
 

@@ -30,7 +30,7 @@ async def _run(execution: Execution) -> int:
     async with (
         new_command(execution.words) as command,
         served(execution.plan, narrate=execution.plan["verbose"]) as running,
-        telling_who_waits(running.host.server, LOG.warning),
+        telling_who_waits(running.server, LOG.warning),
         environment(execution.plan, running) as variables,
         watched(execution.plan, running),
     ):

@@ -33,6 +33,7 @@ from fcemu.own_api.routes import PREFIX
 
 if TYPE_CHECKING:
     from fcemu.client import Client
+    from fcemu.host import ApiServer
     from fcemu.own_api.records import Function as FunctionRecord
     from fcemu.runtimes.debugging import Debugging
 
@@ -151,6 +152,7 @@ class Served:
     host: Host
     settings: Settings
     token: str
+    server: "ApiServer"
 
     @property
     def url(self) -> str:
@@ -192,7 +194,7 @@ async def _serve(plan: Plan) -> None:
         handle_signal(loop, number, stop.set)
     async with (
         served(plan, narrate=True) as running,
-        telling_who_waits(running.host.server, LOG.warning),
+        telling_who_waits(running.server, LOG.warning),
         environment(plan, running) as variables,
     ):
         # The first requests come meanwhile: where no function is defined, nothing has to be asked before the greeting.
@@ -263,7 +265,7 @@ async def served(plan: Plan, *, narrate: bool) -> AsyncIterator[Served]:
     url = base_url(plan["host"], port)
     variables = {"FCEMU_URL": url} | ({TOKEN: token} if token else {})
     runtimes = host.Runtimes(variables, debugging, asyncio.get_running_loop(), plan["pass_env"])
-    here = Host(server, runtimes, url)
+    here = Host(server.state, runtimes, url)
     terminal = _terminal(plan) if narrate else None
     try:
         emulator = here.begin(recipe, *([] if terminal is None else [terminal.hear]))
@@ -277,7 +279,7 @@ async def served(plan: Plan, *, narrate: bool) -> AsyncIterator[Served]:
     gc.set_threshold(*_PATIENT_COLLECTOR)
     gc.enable()
     try:
-        yield Served(plan, here, emulator.settings, token)
+        yield Served(plan, here, emulator.settings, token, server)
     finally:
         if ready_file is not None:
             ready_file.unlink(missing_ok=True)
