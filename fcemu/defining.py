@@ -5,7 +5,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any, Final
 
-from fcemu.api.setup import BadDefinition
+from fcemu.api.state import BadDefinition
 from fcemu.config import Definition
 from fcemu.config.problems import Problem
 from fcemu.core.catalog import Catalog

@@ -1,21 +1,24 @@
-"""Puts a server, its runtimes and an emulator together; the one place that does so."""
+"""Puts a server, its runtimes and an emulator together; the one place that does so.
+
+What speaks HTTP is imported by ``api_server``: an emulator in a test answers by calls, and many tests have no client.
+"""
 
 import asyncio
 import os
+import socket
 import threading
-from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager, closing
 from contextvars import Context
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from fcemu import __version__
-from fcemu.api.guard import Guard
-from fcemu.api.server import ApiServer as ApiServer
-from fcemu.api.state import ServerState
+from fcemu.api.state import CONNECTIONS_WAITING, ServerState, Tls
+from fcemu.collecting import no_collector
 from fcemu.config import FILE_NAMES, Definition
 from fcemu.config import Choices as Choices
 from fcemu.core.errors import FCError
@@ -30,7 +33,6 @@ from fcemu.core.values import dataclass
 from fcemu.defining import Parts as Parts
 from fcemu.defining import catalog_after, catalog_of, recognised_by
 from fcemu.defining import define as define
-from fcemu.endpoints.authority import authority
 from fcemu.endpoints.environment import pointing, redirecting
 from fcemu.endpoints.environment import warning as warning_variables
 from fcemu.endpoints.environment import without_proxies as without_proxies
@@ -47,10 +49,13 @@ from fcemu.engine.ports import Store as Store
 from fcemu.engine.saving import caught_up, read_kept
 from fcemu.engine.shown import relative_to as relative_to
 from fcemu.mns.mailboxes import Mailboxes
-from fcemu.mns.wire.routes import MNS
 from fcemu.runtime_set import Runtimes as Runtimes
 from fcemu.senders import post
 from fcemu.server_loop import ServerLoop as ServerLoop
+
+if TYPE_CHECKING:
+    from fcemu.api.guard import Guard
+    from fcemu.api.server import ApiServer as ApiServer
 
 T = TypeVar("T")
 
@@ -195,20 +200,19 @@ class Host:
     One emulator after the other may live here, under the same URL.
     """
 
-    def __init__(self, server: ApiServer, runtimes: Runtimes, url: str) -> None:
-        """``url``: where a program on this machine reaches the server."""
-        self.server: Final = server
+    def __init__(self, state: ServerState, runtimes: Runtimes, url: str) -> None:
+        """``state``: that of the server. ``url``: where a program on this machine reaches it."""
+        self.state: Final = state
         self.runtimes: Final = runtimes
         self.url: Final = url
         self._store: Store | None = None
-        self._allowed: tuple[str, ...] = ()
         self._pid: Final = os.getpid()
-        server.state.parts = Parts(runtimes, lambda: self._recipe.options(), lambda: self._recipe.definition)
+        state.parts = Parts(runtimes, lambda: self._recipe.options(), lambda: self._recipe.definition)
 
     @property
     def emulator(self) -> Emulator | None:
         """Who answers."""
-        return self.server.state.emulator
+        return self.state.emulator
 
     @property
     def endpoint(self) -> str:
@@ -219,12 +223,6 @@ class Host:
     def is_elsewhere(self) -> bool:
         """Whether this process is a fork of the one that the server lives in."""
         return os.getpid() != self._pid
-
-    def allow(self, hosts: Collection[str]) -> None:
-        """Answer under these host names, too, from now on, and no longer under those that were allowed before."""
-        if tuple(hosts) != self._allowed:  # else the guard goes on, which knows the names that it has seen
-            self._allowed = tuple(hosts)
-            self.server.guard = guard_of(allowed=hosts)
 
     def begin(self, recipe: Recipe, began: Callable[[Emulator], None] = _hear_nothing) -> Emulator:
         """Make an emulator, which answers from now on. ``began`` is called with it, and with each that takes its place
@@ -281,7 +279,7 @@ class Host:
     def leave(self, emulator: Emulator) -> None:
         """Answer for ``emulator`` no longer; nothing happens when another is here already."""
         if self.emulator is emulator:
-            self.server.state.put(None, None)
+            self.state.put(None, None)
             self._began = _hear_nothing
 
     def _opened(self) -> Store | None:
@@ -309,7 +307,7 @@ class Host:
             raise
         self._store = store
         self._began(emulator)
-        self.server.state.put(emulator, self.reset)
+        self.state.put(emulator, self.reset)
         return emulator
 
 
@@ -336,7 +334,9 @@ class LocalHost(Host):
         self.host: Final = self._thread.host
         self.port: Final = self._thread.port
         url = f"http://{self.host}:{self.port}"
-        super().__init__(self._thread.server, Runtimes({"FCEMU_URL": url}), url)
+        super().__init__(self._thread.state, Runtimes({"FCEMU_URL": url}), url)
+        self.allow: Final = self._thread.allow
+        """Answer under these host names, too, from now on, and no longer under those that were allowed before."""
 
     def close(self) -> None:
         """Stop the server and close the runtimes; those of another process go on."""
@@ -346,19 +346,33 @@ class LocalHost(Host):
 
 
 class ServerThread:
-    """An API server with an event loop of its own in a thread of its own, so that any thread may block on it."""
+    """A server on loopback with an event loop of its own in a thread of its own, so that any thread may block on it.
+
+    It listens at once. The server itself is imported and made when the first client connects.
+    """
 
     def __init__(self, host: str = "127.0.0.1", port: int = 0) -> None:
-        self.server: Final = api_server()
+        self.state: Final = ServerState(version=__version__, tls=_authority)
+        self._listener: Final = socket.create_server((host, port), backlog=CONNECTIONS_WAITING)
+        self._listener.setblocking(False)
+        self.host: Final = host
+        self.port: Final[int] = self._listener.getsockname()[1]
+        self._server: ApiServer | None = None
+        self._allowed: tuple[str, ...] = ()
+        self._allowing: Final = threading.Lock()
+        self._starting: asyncio.Task[None] | None = None
         self._loop: Final = ServerLoop()
+        self._loop.add_reader(self._listener, self._begin)
         self._thread = threading.Thread(target=self._serve, name="fcemu-server", daemon=True)
         Context().run(self._thread.start)
-        self.host: Final = host
-        try:
-            self.port: Final = self._call(self.server.start(host, port))
-        except BaseException:
-            self._end()
-            raise
+
+    def allow(self, hosts: Collection[str]) -> None:
+        """Answer under these host names, too, from now on, and no longer under those that were allowed before."""
+        with self._allowing:
+            if tuple(hosts) != self._allowed:  # else the guard goes on, which knows the names that it has seen
+                self._allowed = tuple(hosts)
+                if self._server is not None:
+                    self._server.guard = guard_of(allowed=hosts)
 
     def _serve(self) -> None:
         """Run the loop to its end. An exception that leaves it belongs to the emulator that answers, which it closes;
@@ -368,37 +382,73 @@ class ServerThread:
             try:
                 return self._loop.run_forever()
             except BaseException as error:
-                emulator = self.server.state.emulator
+                emulator = self.state.emulator
                 if emulator is None:
                     raise
                 emulator.fail(error)
 
-    def _call(self, coroutine: Coroutine[Any, Any, T]) -> T:
-        return Context().run(asyncio.run_coroutine_threadsafe, coroutine, self._loop).result()
+    def _begin(self) -> None:
+        """On the loop: the first client is there."""
+        self._loop.remove_reader(self._listener)
+        self._starting = self._loop.create_task(self._start(), name="fcemu-server-start")
+
+    async def _start(self) -> None:
+        try:
+            with self._allowing, no_collector():
+                self._server = api_server(allowed=self._allowed, state=self.state)
+            await self._server.start_on(self._listener)
+        except Exception as error:  # a library that is missing, or broken: the emulator closes, and clients are cut off
+            self._listener.close()
+            if self.state.emulator is not None:
+                self.state.emulator.fail(error)
+
+    async def _stop(self) -> None:
+        if self._starting is not None:
+            await self._starting
+        if self._server is None:
+            self._loop.remove_reader(self._listener)
+        else:
+            await self._server.stop()
+        self._listener.close()
 
     def close(self) -> None:
         """Refuse connections, drop open ones, end the thread."""
         if self._loop.is_closed():
             return
-        self._call(self.server.stop())
-        self._end()
-
-    def _end(self) -> None:
+        Context().run(asyncio.run_coroutine_threadsafe, self._stop(), self._loop).result()
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
 
 
-def api_server(token: str = "", hosts: Collection[str] = (), allowed: Collection[str] = ()) -> ApiServer:
-    """A server without an emulator; its port speaks HTTP and TLS. ``token``: what every request must carry. ``hosts``:
-    where it will listen; ``allowed``: under which names it answers besides, see ``guard_of``."""
-    server = ApiServer(ServerState(version=__version__, tls=authority, mounts=[MNS]))
+def _authority() -> Tls:
+    """The certificate authority of this process."""
+    from fcemu.endpoints.authority import authority
+
+    return authority()
+
+
+def api_server(
+    token: str = "",
+    hosts: Collection[str] = (),
+    allowed: Collection[str] = (),
+    state: ServerState | None = None,
+) -> "ApiServer":
+    """A server, at first without an emulator; its port speaks HTTP and TLS. ``token``: what every request must carry.
+    ``hosts``: where it will listen; ``allowed``: under which names it answers besides, see ``guard_of``. ``state``:
+    what it answers for, where that is there before it."""
+    from fcemu.api.server import ApiServer
+    from fcemu.mns.wire.mount import MNS
+
+    server = ApiServer(ServerState(version=__version__, tls=_authority) if state is None else state, [MNS])
     server.guard = guard_of(token, hosts, allowed)
     return server
 
 
-def guard_of(token: str = "", hosts: Collection[str] = (), allowed: Collection[str] = ()) -> Guard:
+def guard_of(token: str = "", hosts: Collection[str] = (), allowed: Collection[str] = ()) -> "Guard":
     """What refuses requests of web pages: FC's and MNS's host names are good, and those that are given."""
+    from fcemu.api.guard import Guard
+
     return Guard(token, hosts, allowed, is_fc_host)
 
 
@@ -415,7 +465,7 @@ def choices_of(options: Mapping[str, Any]) -> Choices:
 
 def redirection(host: str, port: int) -> Redirection:
     """What brings the connections of this process to FC's hosts to an emulator; ``begin`` puts it in force."""
-    return Redirection((host, port), lambda: authority().pem, is_fc_host)
+    return Redirection((host, port), lambda: _authority().pem, is_fc_host)
 
 
 def environment(endpoint: str, settings: Settings, *, intercept: bool, token: str = "") -> dict[str, str]:

@@ -84,7 +84,7 @@ def in_emulator(emulator, name):
         case "intercept":
             return emulator._redirection is not None
         case "allow_host":
-            return sorted(emulator._host.server.guard._allowed)
+            return sorted(emulator._host._thread._allowed)
         case "definition":
             return "app" if emulator._engine.functions() else ""
         case "env":

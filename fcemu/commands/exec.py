@@ -31,7 +31,7 @@ async def _run(execution: Execution, stderr: Writer) -> int:
     async with (
         new_command(execution.words) as command,
         served(execution.plan, narrate_on=stderr if execution.plan["verbose"] else None) as running,
-        telling_who_waits(running.host.server, LOG.warning),
+        telling_who_waits(running.server, LOG.warning),
         environment(execution.plan, running) as variables,
         watched(execution.plan, running),
     ):

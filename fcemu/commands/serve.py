@@ -33,6 +33,7 @@ from fcemu.own_api.routes import PREFIX
 
 if TYPE_CHECKING:
     from fcemu.client import Client
+    from fcemu.host import ApiServer
     from fcemu.own_api.records import Function as FunctionRecord
     from fcemu.runtimes.debugging import Debugging
 
@@ -152,6 +153,7 @@ class Served:
     host: Host
     settings: Settings
     token: str
+    server: "ApiServer"
 
     @property
     def url(self) -> str:
@@ -193,7 +195,7 @@ async def _serve(plan: Plan, stderr: Writer) -> None:
         handle_signal(loop, number, stop.set)
     async with (
         served(plan, narrate_on=stderr) as running,
-        telling_who_waits(running.host.server, LOG.warning),
+        telling_who_waits(running.server, LOG.warning),
         environment(plan, running) as variables,
     ):
         # The first requests come meanwhile: where no function is defined, nothing has to be asked before the greeting.
@@ -264,7 +266,7 @@ async def served(plan: Plan, *, narrate_on: Writer | None) -> AsyncIterator[Serv
     url = base_url(plan["host"], port)
     variables = {"FCEMU_URL": url} | ({TOKEN: token} if token else {})
     runtimes = host.Runtimes(variables, debugging, asyncio.get_running_loop(), plan["pass_env"])
-    here = Host(server, runtimes, url)
+    here = Host(server.state, runtimes, url)
     terminal = None if narrate_on is None else _terminal(plan, narrate_on)
     try:
         emulator = here.begin(recipe, *([] if terminal is None else [terminal.hear]))
@@ -278,7 +280,7 @@ async def served(plan: Plan, *, narrate_on: Writer | None) -> AsyncIterator[Serv
     gc.set_threshold(*_PATIENT_COLLECTOR)
     gc.enable()
     try:
-        yield Served(plan, here, emulator.settings, token)
+        yield Served(plan, here, emulator.settings, token, server)
     finally:
         if ready_file is not None:
             ready_file.unlink(missing_ok=True)

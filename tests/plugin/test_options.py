@@ -19,7 +19,7 @@ SAYS = """
         {make}
         recipe, parts = fcemu._recipe, (fcemu._strict, fcemu._redirection is not None)
         said = [fcemu._settings, recipe.data, recipe.isolate, recipe.process, recipe.python, *parts]
-        Path("said").write_text(repr([*said, sorted(fcemu._host.server.guard._allowed)]))
+        Path("said").write_text(repr([*said, sorted(fcemu._host._thread._allowed)]))
 """
 
 
