@@ -72,15 +72,18 @@ class Facts(Sequence[Fact]):
 class Access:
     """What the handles of one ``LocalEmulator`` share.
 
-    ``stub`` makes what runs steps in place of code; ``module_of`` gives the module of a function's handler.
+    ``stub`` makes what runs steps in place of code; ``module_of`` gives the module of a function's handler. ``make``
+    makes the first engine and calls ``begin``, when something asks for an engine before there is one.
     """
 
-    present: Emulator
-    """The engine of this moment, for what no test asks for."""
-
     def __init__(
-        self, stub: Callable[[Sequence[object]], StandIn], module_of: Callable[[Emulator, FunctionRef], ModuleType]
+        self,
+        stub: Callable[[Sequence[object]], StandIn],
+        module_of: Callable[[Emulator, FunctionRef], ModuleType],
+        make: Callable[[], object],
     ) -> None:
+        self._make: Final = make
+        self._present: Emulator | None = None
         self.stub: Final = stub
         self.module_of: Final = module_of
         self.closed = False
@@ -96,17 +99,35 @@ class Access:
         """Grows when an emulator begins that does not go on from the one before."""
         self.read_by_test: Final[set[str]] = set()
         """Request ids of invocations whose record or report the test has read; ``check()`` asks."""
-        self.properties: Final = Properties()
+        self.properties: Final = Properties(lambda: self.engine)
         """What must hold after each fact; ``move`` and ``check()`` raise where it did not."""
 
     def begin(self, engine: Emulator, *, goes_on: bool = False) -> None:
         """Use ``engine`` from now on. ``goes_on``: it has what the one before had."""
-        self.present = engine
+        self._present = engine
         if not goes_on:
             self.life += 1
             self._environments.clear()
             self.read_by_test.clear()
         self.properties.begin(engine)
+
+    @property
+    def is_made(self) -> bool:
+        """Whether there is an engine: something has asked for it, or it runs by itself."""
+        return self._present is not None
+
+    @property
+    def present(self) -> Emulator:
+        """The engine of this moment, for what no test asks for."""
+        if self._present is None:
+            self._make()
+        assert self._present is not None
+        return self._present
+
+    @property
+    def facts(self) -> int:
+        """How many facts there are."""
+        return 0 if self._present is None else len(self._present.journal)
 
     @property
     def engine(self) -> Emulator:
