@@ -304,10 +304,11 @@ class Host:
 
     def leave(self, began: Callable[[Emulator], None]) -> None:
         """Answer no longer for the emulator that was begun with ``began``; nothing happens when another is here
-        already."""
-        if self._began == began:
-            self.server.state.put(None, None)
-            self._began = _hear_nothing
+        already. An emulator that is just being made for a request is there when this returns."""
+        with self._making:
+            if self._began == began:
+                self.server.state.put(None, None)
+                self._began = _hear_nothing
 
     def _opened(self) -> Store | None:
         return None if self._recipe.data is None else self._recipe.data.open()

@@ -104,6 +104,8 @@ class Emulator:
         """Calls something once a batch of short jobs is done; for what wakes another thread."""
         self._catalog: Final = catalog
         self._chance: Final = chance
+        self.faults: Final = chance.faults
+        """The faults that a test asked for."""
         chance.watch(self.journal.invocations)
         self._baton: Final = Baton()
         self._world: Final = World(
@@ -200,7 +202,7 @@ class Emulator:
     @part
     def setup(self) -> Setup:
         """Definitions, stand-ins for code, faults."""
-        return Setup(self._world, self.fleet, self._chance.faults, self.control, self._movers)
+        return Setup(self._world, self.fleet, self.faults, self.control, self._movers)
 
     @part
     def keyring(self) -> Keyring:

@@ -5,9 +5,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
-from functools import partial
 from pathlib import Path
-from types import ModuleType
 from typing import Any, Final
 
 from fcemu import host
@@ -20,7 +18,7 @@ from fcemu.core.timeline import render
 from fcemu.core.times import later, parse_duration, parse_instant
 from fcemu.engine.emulator import Emulator
 from fcemu.engine.ports import StandIn
-from fcemu.host import LocalHost, Store
+from fcemu.host import LocalHost
 from fcemu.testing.access import Access, Facts
 from fcemu.testing.checking import demand_noticed
 from fcemu.testing.clients import client_of
@@ -59,22 +57,17 @@ class LocalEmulator:
     ) -> None:
         configured = definition if isinstance(definition, Configured) else Configured.of(definition, options)
         self._configured: Final = configured.governed()
-        self._kill_at = kill_at()
         self._sources = [configured.source]
         """What the definitions are called by which ``fcemu mutate`` finds the tests that use them."""
         self._places: Callable[[], Sequence[Path]] = tuple
         """Gives the directories in which ``define`` looks for a path, before the working directory."""
         self._own_host = server is None
         self._host: Final = server or LocalHost()
-        self._access: Final = Access(self._host.runtimes.stub, self._module_of, self._make)
-        self._settings = self._configured.settings
         said, recipe = self._configured.options, self._configured.recipe
+        self._access: Final = Access(self._host, recipe, self._configured.settings, kill_at())
         self._host.allow(value_of(said, "allow_host"))
         try:
-            if self._configured.is_at_rest:
-                self._host.expect(recipe, self._began)
-            else:
-                self._host.begin(recipe, self._began)
+            self._access.begin(at_rest=self._configured.is_at_rest)
             if (going_on := story()) is not None:
                 going_on.began(lambda: list(self._access.engine.journal.lines()))
             self._redirection: Final = self._intercept(said.get("intercept", None if server is not None else False))
@@ -83,33 +76,6 @@ class LocalEmulator:
                 self._host.close()
             raise
         join(self)
-
-    def _module_of(self, engine: Emulator, function: FunctionRef) -> ModuleType:
-        recipe = self._configured.recipe
-        return self._host.runtimes.module_of(engine, function, isolate=recipe.isolate, process=recipe.process)
-
-    def _make(self) -> None:
-        """Make the engine, which something has asked for before there was one."""
-        if self._access.closed:
-            self._access.begin(self._host.made_closed(self._configured.recipe))
-        else:
-            self._host.make()
-
-    def _began(self, engine: Emulator) -> None:
-        """A new engine answers: at the start, after a reset, after a restart."""
-        self._access.begin(engine, goes_on=engine.starts > 0)
-        self._settings = engine.settings
-        if self._kill_at and not engine.starts:
-            number, self._kill_at = self._kill_at, 0
-            store = host.memory_store()
-            engine.persistence.die_at(number, store, self._host.runtimes.packages, partial(self._died, store))
-
-    def _died(self, kept: Store) -> None:
-        """The emulator was killed; the next call finds another one, which goes on."""
-        self._access.revive = partial(self._host.restart, kept)
-        going_on = story()
-        if going_on is not None:
-            going_on.script.killed()
 
     def _intercept(self, asked: bool | None) -> host.Redirection | None:
         """``None``, the fixture's default: unless another emulator of this process does."""
@@ -120,12 +86,16 @@ class LocalEmulator:
             return redirection
         if asked is None:
             return None
-        self._close_engine()
+        self._access.close()
         raise ValueError("option intercept: another emulator of this process already intercepts; close it first")
 
     @property
     def _engine(self) -> Emulator:
         return self._access.engine
+
+    @property
+    def _settings(self) -> Settings:
+        return self._access.settings
 
     # Where it is.
 
@@ -411,18 +381,14 @@ class LocalEmulator:
         if self._host.is_elsewhere:
             return  # a fork of the process that it lives in ends, and closes what is not its own
         try:
-            self._close_engine()
+            self._access.close()
         finally:
             if self._redirection is not None:
                 self._redirection.end()
         if self._own_host:
             self._host.close()
         else:
-            self._host.leave(self._began)
-
-    def _close_engine(self) -> None:
-        if self._access.is_made:
-            self._access.engine.close()
+            self._access.leave()
 
     def __enter__(self) -> "LocalEmulator":
         return self

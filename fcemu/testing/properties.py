@@ -117,10 +117,9 @@ class Broken:
 
 class Properties:
     """The properties of one emulator. They are looked at after every fact; the first that breaks is kept with that
-    fact, and raised by the move that came to it, else by ``check()``. ``engine`` gives the engine of this moment."""
+    fact, and raised by the move that came to it, else by ``check()``."""
 
-    def __init__(self, engine: Callable[[], Emulator]) -> None:
-        self._present: Final = engine
+    def __init__(self) -> None:
         self._all: Final[list[Property]] = []
         self._engine: Emulator | None = None
         self._follows = False
@@ -135,7 +134,8 @@ class Properties:
     def add(self, one: Property) -> None:
         """Demand ``one`` from now on, which must hold at this moment as well. A predicate runs on the emulator's
         threads in the middle of what happens: it looks, and changes nothing."""
-        one.begin(self._present().clock.shown())
+        assert self._engine is not None
+        one.begin(self._engine.clock.shown())
         self._all.append(one)
         self._follow()
         self._look()
