@@ -79,7 +79,7 @@ def in_emulator(emulator, name):
     if OPTIONS[name].field:
         return attrgetter(OPTIONS[name].field)(emulator._settings)
     if name in OF_HOSTS:
-        return in_recipe(emulator._recipe, name)
+        return in_recipe(emulator._configured.recipe, name)
     match name:
         case "intercept":
             return emulator._redirection is not None
@@ -88,8 +88,8 @@ def in_emulator(emulator, name):
         case "definition":
             return "app" if emulator._engine.functions() else ""
         case "env":
-            return host.choices_of(emulator._recipe.options()).environment
-    return getattr(emulator, f"_{name}")
+            return host.choices_of(emulator._configured.options).environment
+    return emulator._configured.options[name]
 
 
 def in_plan(plan, name):

@@ -26,6 +26,12 @@ def new_secret() -> bytes:
     return os.urandom(32)
 
 
+def resource_id(seed: int, what: str) -> str:
+    """The id of something that is defined. It follows from the seed and from what it is for, so that a definition
+    changes no draw."""
+    return _uuid(int.from_bytes(hashlib.md5(f"{seed} {what}".encode(), usedforsecurity=False).digest()))
+
+
 @value
 class Moment:
     """Of which attempt something is asked, by which rules it is retried, and when."""
@@ -112,11 +118,6 @@ class Chance:
         """Which of so many threads or tasks of the running attempt that wake at the same instant goes on first, counted
         from 0, the order in which they would go on."""
         return 0
-
-    def resource_id(self, what: str) -> str:
-        """The id of something that is defined. It follows from the seed and from what it is for, so that a definition
-        changes no other draw."""
-        return _uuid(int.from_bytes(hashlib.md5(f"{self.seed} {what}".encode(), usedforsecurity=False).digest()))
 
     def version(self, shares: dict[str, float], invocation: Invocation | None = None) -> str:
         """Which version an alias with weights leads to this time; ``shares`` add up to about 1, in order.
