@@ -4,7 +4,6 @@ import logging
 import threading
 from collections import deque
 from collections.abc import Callable
-from contextlib import suppress
 from contextvars import Context
 from functools import partial
 from threading import get_ident
@@ -82,18 +81,23 @@ class Crew:
     def _start_soon(self) -> None:
         """Let another thread start one more. ``run`` may be called deep in a handler that is about to park, and to
         start a thread there takes two more pages of memory, for as long as the handler is parked."""
-        with self._lock, suppress(RuntimeError):  # the system has no more threads: the next free one takes the job
+        with self._lock:
             if self._wanted is None:
                 wanted = RealQueue()
-                self._launch(partial(self._start_what_is_wanted, wanted), "starter")
+                try:
+                    self._launch(partial(self._start_what_is_wanted, wanted), "starter")
+                except RuntimeError:  # the system has no more threads: the next one that is free takes the job
+                    return
                 self._wanted = wanted
             self._wanted.put(None)
 
     def _start_what_is_wanted(self, wanted: RealQueue) -> None:
         while True:
             wanted.get()
-            with suppress(RuntimeError):
+            try:
                 self._start()
+            except RuntimeError:  # the same
+                continue
 
     def _start(self) -> None:
         """Start a thread, unless no job waits for one any more. Raises ``RuntimeError``."""
