@@ -20,7 +20,7 @@ from fcemu.engine.world import World
 from fcemu.handler.lock_waits import LOCK_SECONDS, LockWaits, pauses
 from fcemu.handler.locks import acquire
 from fcemu.handler.strands import REST_SECONDS, Beside, Doing, State
-from fcemu.handler.threads import is_of_pool, thread_of
+from fcemu.handler.threads import has_ended, is_of_pool, thread_of
 
 
 def duration(seconds: float) -> timedelta:
@@ -337,7 +337,7 @@ class Parking:
             if lock.is_free():
                 return 0.0
             holder = STRANDS.get(lock.holder())
-            gate = holder is strand or (holder is None and thread_of(lock.holder()) is None)
+            gate = holder is strand or (holder is None and has_ended(lock.holder()))
             self._count_again(strand)
             strand.wants = lock
             # The holder computes, and will release the lock without the clock: the strand waits really, as it would.
@@ -422,7 +422,7 @@ class Parking:
             return True
         holder = STRANDS.get(lock.holder())
         if holder is None:
-            return thread_of(lock.holder()) is not None
+            return not has_ended(lock.holder())
         return holder.run.parking is not self
 
     def sleep_really(self, run: CodeRun, seconds: float) -> None:

@@ -24,7 +24,7 @@ from fcemu.handler.locks import RealLock, acquire
 from fcemu.handler.strands import REST_SECONDS, Attempt, Beside, Doing, Move
 from fcemu.handler.strands import Strand as StrandOfTable
 from fcemu.handler.strands import Wait as WaitOfTable
-from fcemu.handler.threads import computed_ns, is_of_pool, thread_of
+from fcemu.handler.threads import computed_ns, has_ended, is_of_pool
 from fcemu.handler.time.loops import let_loop_look
 from fcemu.handler.time.originals import Originals
 
@@ -454,7 +454,7 @@ class Parking:
             if lock.is_free():
                 return 0.0
             holder = self.strands.get(ident)
-            gate = holder is strand or (holder is None and thread_of(ident) is None)
+            gate = holder is strand or (holder is None and has_ended(ident))
             parked = holder is not None and holder.waits_in is not None
             if not self.counts(strand) or not strand.attempt.parks_for_lock(gate=gate, held_up=parked):
                 return LOCK_SECONDS
@@ -477,7 +477,7 @@ class Parking:
     def _may_be_taken(self, lock: Held) -> bool:
         """Whether a lock is free, or a thread has it that is no strand."""
         ident = lock.holder()
-        return lock.is_free() or (ident not in self.strands and thread_of(ident) is not None)
+        return lock.is_free() or (ident not in self.strands and not has_ended(ident))
 
     def release_first(self, seen: Wait) -> None:
         """The strand of ``seen`` has found its lock free: the first that waits for it may go on by that."""
