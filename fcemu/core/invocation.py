@@ -1,7 +1,9 @@
 """Invocation, Attempt, the states and the transition table."""
 
+from collections.abc import Callable
 from datetime import datetime
 from enum import StrEnum
+from itertools import pairwise
 from sys import intern
 from typing import Any, Final
 
@@ -170,7 +172,6 @@ class Invocation:
 
     __slots__ = (
         "accepted",
-        "attempts",
         "deliveries",
         "due",
         "ended",
@@ -182,6 +183,7 @@ class Invocation:
         "repeats",
         "state",
         "told",
+        "tried",
     )
 
     def __init__(self, accepted: Accepted) -> None:
@@ -196,8 +198,8 @@ class Invocation:
         self.repeats = 0
         """How many executions were for nothing, because the queue did not hear of their end; no retry rule counts them.
         """
-        self.attempts: tuple[Attempt, ...] = ()
-        """All attempts in order, refused ones included."""
+        self.tried: tuple[Started | AttemptRefused | Finished, ...] = ()
+        """The facts with which its attempts began and ended, in order."""
         self.deliveries: tuple[Delivered | DeliveryFailed, ...] = ()
         self.history: list[Fact] | None = [accepted] if accepted.task_id else None
         """The facts of a task in order, because its record lists its events; the journal has those of the others."""
@@ -249,33 +251,32 @@ class Invocation:
         self.told += 1
         if self.history is not None:
             self.history.append(fact)
-        if type(fact) is Started:
-            self.attempts += (Attempt(fact),)
-            self.executions += 1
-        elif type(fact) is Finished:
-            attempts = self.attempts
-            self.attempts = (*attempts[:-1], Attempt(attempts[-1].began, fact))
-        elif type(fact) is Succeeded or type(fact) is Expired or type(fact) is Stopped:
-            self.ended = fact.at
-        elif type(fact) is RetryPlanned or type(fact) is Delayed:
-            self.due = fact.due
-        elif type(fact) is Failed or type(fact) is Invalid:
-            self.ended, self.reason = fact.at, fact.reason
-        elif type(fact) is AttemptRefused:
-            self.attempts += (Attempt(fact),)
-        elif type(fact) is Delivered or type(fact) is DeliveryFailed:
-            self.deliveries += (fact,)
-        elif type(fact) is Redelivered:
-            self.due = fact.due
-            self.repeats += 1
+        fold = _FOLDS.get(kind)
+        if fold is not None:
+            fold(self, fact)
+
+    @property
+    def attempts(self) -> tuple[Attempt, ...]:
+        """All attempts in order, refused ones included."""
+        told = pairwise((*self.tried, None))
+        return tuple(
+            Attempt(began, end if isinstance(end, Finished) else None)
+            for began, end in told
+            if began is not None and not isinstance(began, Finished)
+        )
+
+    @property
+    def last_attempt(self) -> int:
+        """The number of the last attempt, refused ones included; 0 before the first."""
+        return self.tried[-1].attempt if self.tried else 0
 
     def tally(self, *, age_excludes_delay: bool = False) -> Tally:
         """What the retry rules need to know of the past."""
-        attempts = self.attempts
         since = self.accepted.due if age_excludes_delay else self.accepted.at
         executions = self.executions - self.repeats
-        if self.executions == len(attempts):
+        if self.executions == self.last_attempt:
             return Tally(since, executions)
+        attempts = self.attempts
         refused = [attempt for attempt in attempts if not attempt.executed]
         refusals = 0
         while not attempts[-1 - refusals].executed:
@@ -298,6 +299,54 @@ class Invocation:
                 return Ending(condition=code, status_code=status)
             case _:
                 return Ending()
+
+
+def _begin(invocation: Invocation, fact: Started) -> None:
+    invocation.tried += (fact,)
+    invocation.executions += 1
+
+
+def _try(invocation: Invocation, fact: AttemptRefused | Finished) -> None:
+    invocation.tried += (fact,)
+
+
+def _end(invocation: Invocation, fact: Succeeded | Expired | Stopped) -> None:
+    invocation.ended = fact.at
+
+
+def _end_badly(invocation: Invocation, fact: Failed | Invalid) -> None:
+    invocation.ended, invocation.reason = fact.at, fact.reason
+
+
+def _wait(invocation: Invocation, fact: RetryPlanned | Delayed) -> None:
+    invocation.due = fact.due
+
+
+def _repeat(invocation: Invocation, fact: Redelivered) -> None:
+    invocation.due = fact.due
+    invocation.repeats += 1
+
+
+def _report(invocation: Invocation, fact: Delivered | DeliveryFailed) -> None:
+    invocation.deliveries += (fact,)
+
+
+_FOLDS: Final[dict[type[Any], Callable[[Invocation, Any], None]]] = {
+    Started: _begin,
+    Finished: _try,
+    AttemptRefused: _try,
+    Succeeded: _end,
+    Expired: _end,
+    Stopped: _end,
+    Failed: _end_badly,
+    Invalid: _end_badly,
+    RetryPlanned: _wait,
+    Delayed: _wait,
+    Redelivered: _repeat,
+    Delivered: _report,
+    DeliveryFailed: _report,
+}
+"""What a fact adds to an invocation, but for the state; facts of other kinds add nothing."""
 
 
 @value

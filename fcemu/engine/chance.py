@@ -213,7 +213,7 @@ class Seeded(Chance):
             return asked
         invocation = moment.invocation
         accepted = invocation.accepted
-        if invocation.attempts or accepted.due == accepted.at or not self._happens(self._odds.late):
+        if invocation.tried or accepted.due == accepted.at or not self._happens(self._odds.late):
             return None
         return self._some(LATE_AT_MOST)
 

@@ -79,7 +79,7 @@ class Deliveries:
         fate = self._chance.fate_of(invocation) if self._chance.troubles else None
         if fate is not None:
             word = "report lost" if fate.lost else "report late" if fate.late else "report twice"
-            self._journal.record(FaultStruck(now, invocation.id, len(invocation.attempts), word), invocation)
+            self._journal.record(FaultStruck(now, invocation.id, invocation.last_attempt, word), invocation)
         if isinstance(destination, FunctionDestination):
             if fate is None:
                 self._invoke(destination, body, invocation, now)

@@ -97,7 +97,7 @@ class Dispatcher:
             journal.record(Invalid(now, accepted.request_id, gone.message), invocation)
             return None
         if self._chance.rerouted:
-            self._struck(invocation, len(invocation.attempts) + 1, self._chance.rerouted, now)
+            self._struck(invocation, invocation.last_attempt + 1, self._chance.rerouted, now)
             self._chance.rerouted = ""
         if now - accepted.at > plan.policy.max_age and self._too_old(invocation, plan.policy, now):
             return None
@@ -142,7 +142,7 @@ class Dispatcher:
         return True
 
     def _hold(self, invocation: Invocation, plan: Plan, now: datetime) -> None:
-        self._journal.record(Held(now, invocation.id, len(invocation.attempts) + 1), invocation)
+        self._journal.record(Held(now, invocation.id, invocation.last_attempt + 1), invocation)
         aged_from = invocation.tally(age_excludes_delay=self._settings.age_excludes_delay).aged_from
         # ASSUMED: fcemu drops an event that has grown too old at once, not when an instance becomes free
         # (retry-and-destinations §1.5).
@@ -156,7 +156,7 @@ class Dispatcher:
         answer = self._chance.instance(moment)
         if answer is None:
             return False
-        number = len(moment.invocation.attempts) + 1
+        number = moment.invocation.last_attempt + 1
         self._struck(moment.invocation, number, "another instance" if answer == NEW else "recycled early", moment.now)
         if answer == RECYCLED:
             self.fleet.recycle_idle(plan.pool, moment.now)
@@ -168,7 +168,7 @@ class Dispatcher:
         takes = self._settings.cold_start
         slower = None if moment is None else self._chance.slow_start(moment)
         if slower is not None:
-            self._struck(invocation, len(invocation.attempts) + 1, "slow start", now)
+            self._struck(invocation, invocation.last_attempt + 1, "slow start", now)
             takes += slower
         self._journal.record(InstanceStarted(now, invocation.id, place.id, takes.total_seconds()), invocation)
         if takes:
@@ -183,7 +183,7 @@ class Dispatcher:
         return self._started(invocation, plan, place, now)
 
     def _started(self, invocation: Invocation, plan: Plan, place: Place, now: datetime) -> Run | None:
-        accepted, number = invocation.accepted, len(invocation.attempts) + 1
+        accepted, number = invocation.accepted, invocation.last_attempt + 1
         self._journal.record(Started(now, accepted.request_id, number, place.id), invocation)
         if plan.runs_as is not None:
             self._warn_of_runtime(invocation, plan, number, now)
@@ -238,7 +238,7 @@ class Dispatcher:
         chosen = messages[overtaken]
         first = things[chosen]
         if overtaken and isinstance(first, Invocation):
-            self._struck(first, len(first.attempts) + 1, f"overtake {overtaken}", now)
+            self._struck(first, first.last_attempt + 1, f"overtake {overtaken}", now)
         return chosen
 
     def first_strand(self, run: Run, strands: int, now: datetime) -> int:
@@ -263,7 +263,7 @@ class Dispatcher:
         if by is None:
             return False
         late.add(invocation.id)
-        number, due = len(invocation.attempts) + 1, later(now, by)
+        number, due = invocation.last_attempt + 1, later(now, by)
         self._struck(invocation, number, "delay", now)
         self._journal.record(Delayed(now, invocation.id, number, due), invocation)
         return True
@@ -273,9 +273,9 @@ class Dispatcher:
         refusal = None if moment is None else self._chance.refusal(moment)
         if moment is not None and refusal is not None:
             name = "throttle" if isinstance(refusal, outcomes.Throttled) else "fail"
-            self._struck(invocation, len(invocation.attempts) + 1, name, moment.now)
+            self._struck(invocation, invocation.last_attempt + 1, name, moment.now)
         elif plan.stand_in is not None:
-            refusal = plan.stand_in.refuses(invocation.id, len(invocation.attempts) + 1)
+            refusal = plan.stand_in.refuses(invocation.id, invocation.last_attempt + 1)
         return refusal
 
     def _too_old(self, invocation: Invocation, policy: RetryPolicy, now: datetime) -> bool:
@@ -293,7 +293,7 @@ class Dispatcher:
         return True
 
     def _refused(self, invocation: Invocation, plan: Plan, refusal: Refusal, now: datetime) -> None:
-        number = len(invocation.attempts) + 1
+        number = invocation.last_attempt + 1
         self._journal.record(AttemptRefused(now, invocation.id, number, refusal), invocation)
         self._journal.record(self._decided(invocation, plan, refusal, now), invocation)
 
