@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from datetime import date
 from decimal import Decimal
 from functools import lru_cache
-from types import CodeType, FrameType
+from types import CodeType, FrameType, TracebackType
 from typing import Any, Final
 
 from fcemu.handler.call import Function
@@ -75,7 +75,7 @@ class Paths:
         self._code: Final = os.path.realpath(code)
         self._is_code: Final[dict[str, bool]] = {}
         self._frames: Final[dict[tuple[int, int], tuple[CodeType, str, bool]]] = {}
-        """By the ``id`` of the code and the line: the code, which keeps its ``id``, and what ``frame`` returns."""
+        """By the ``id`` of the code, which is kept with it, and the instruction: what ``frame`` returns."""
         version = runtime.removeprefix("python")
         own = f"/usr/local/lib/python{version if version[:1].isdigit() and '.' in version else _OWN_VERSION}"
         standard = dict(zip(library, (own, own, "/opt/python", "/opt/python")))
@@ -102,18 +102,19 @@ class Paths:
             known = self._is_code[file] = inside and not any(part in file for part in INSTALLED)
         return known
 
-    def frame(self, frame: FrameType, line: int) -> tuple[CodeType, str, bool]:
+    def frame(self, trace: TracebackType) -> tuple[CodeType, str, bool]:
         """The code of a frame, the frame as the document has it, ``""`` for one that is left out, and whether it is the
-        emulator's, or JSON's, which writes the answer. A handler that fails, fails again at the same line: it is
+        emulator's, or JSON's, which writes the answer. A handler that fails, fails again at the same place: it is
         rendered once."""
-        code = frame.f_code
-        known = self._frames.get((id(code), line))
+        code = trace.tb_frame.f_code
+        known = self._frames.get((id(code), trace.tb_lasti))
         if known is None:
             if len(self._frames) >= _FRAMES_KEPT:
                 self._frames.clear()
             file = code.co_filename
             is_ours = file.startswith((_HERE, _JSON)) and not self.is_code(file)
-            known = self._frames[id(code), line] = code, self._render(frame, line), is_ours
+            known = code, self._render(trace.tb_frame, trace.tb_lineno), is_ours
+            self._frames[id(code), trace.tb_lasti] = known
         return known
 
     def _render(self, frame: FrameType, line: int) -> str:
@@ -173,9 +174,20 @@ def library_here() -> tuple[str, ...]:
     return tuple(real[name] for name in _LIBRARY)
 
 
+class _Latest:
+    """The paths that were asked for last, and by what: most attempts are of the same function as the one before."""
+
+    found: tuple[Function, list[str], tuple[str, ...], Paths] | None = None
+
+
 def _paths_for(function: Function, library: tuple[str, ...] = ()) -> Paths:
+    found = _Latest.found
+    if found is not None and found[0] is function and found[1] == sys.path and found[2] == library:
+        return found[3]
     layers = tuple(layer.directory for layer in function.layers if layer.directory)
-    return _paths(function.code, function.runtime, tuple(sys.path), layers, library or library_here())
+    paths = _paths(function.code, function.runtime, tuple(sys.path), layers, library or library_here())
+    _Latest.found = function, sys.path.copy(), library, paths
+    return paths
 
 
 def log_text(text: str, function: Function, library: tuple[str, ...] = ()) -> str:
@@ -222,7 +234,7 @@ def _frames(error: BaseException, paths: Paths) -> list[str]:
     entries: list[str] = []
     trace, is_ours = error.__traceback__, True
     while trace is not None:
-        _, entry, of_frame = paths.frame(trace.tb_frame, trace.tb_lineno)
+        _, entry, of_frame = paths.frame(trace)
         is_ours = is_ours and of_frame
         if entry and not is_ours:
             entries.append(entry)
