@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from datetime import datetime
 from enum import StrEnum
-from itertools import pairwise
 from sys import intern
 from typing import Any, Final
 
@@ -93,6 +92,10 @@ MOVING: Final = frozenset(kind for row in TRANSITIONS.values() for kind in row)
 """The kinds of facts that move a state; the others only add to the record."""
 
 
+End = Succeeded | Failed | Stopped | Expired | Invalid
+"""The facts that lead to a state in which an invocation stays."""
+
+
 class ImpossibleMove(RuntimeError):
     """A fact that cannot happen in this state: a defect of the emulator, never of its user."""
 
@@ -174,12 +177,12 @@ class Invocation:
         "accepted",
         "deliveries",
         "due",
-        "ended",
-        "executions",
+        "end",
         "history",
         "id",
+        "over",
         "places",
-        "reason",
+        "refusals",
         "repeats",
         "state",
         "told",
@@ -191,10 +194,12 @@ class Invocation:
         self.id = accepted.request_id
         self.state = State.ENQUEUED
         self.due: datetime = accepted.due
-        self.ended: datetime | None = None
-        self.reason = ""
-        self.executions = 0
-        """How often the handler ran or runs: the report's ``approximateInvokeCount``."""
+        self.end: End | None = None
+        """The fact that ended it."""
+        self.over = False
+        """Whether it has ended, in the words of the agenda, on which it stands for its next attempt."""
+        self.refusals = 0
+        """How many attempts were refused."""
         self.repeats = 0
         """How many executions were for nothing, because the queue did not hear of their end; no retry rule counts them.
         """
@@ -231,10 +236,21 @@ class Invocation:
 
     @property
     def finished(self) -> bool:
-        return self.state in TERMINAL
+        return self.over
 
-    over = finished
-    """In the words of the agenda, on which it stands for its next attempt."""
+    @property
+    def ended(self) -> datetime | None:
+        return None if self.end is None else self.end.at
+
+    @property
+    def reason(self) -> str:
+        """Why it came to nothing, ``""`` where that has no words of its own."""
+        return self.end.reason if isinstance(self.end, Failed | Invalid) else ""
+
+    @property
+    def executions(self) -> int:
+        """How often the handler ran or runs: the report's ``approximateInvokeCount``."""
+        return self.last_attempt - self.refusals
 
     def summary(self) -> "Summary":
         """What stays in memory of one that has ended, once all its facts are kept elsewhere."""
@@ -258,12 +274,15 @@ class Invocation:
     @property
     def attempts(self) -> tuple[Attempt, ...]:
         """All attempts in order, refused ones included."""
-        told = pairwise((*self.tried, None))
-        return tuple(
-            Attempt(began, end if isinstance(end, Finished) else None)
-            for began, end in told
-            if began is not None and not isinstance(began, Finished)
-        )
+        attempts: list[Attempt] = []
+        began: Started | AttemptRefused | None = None
+        for fact in self.tried:
+            if began is not None:
+                attempts.append(Attempt(began, fact if isinstance(fact, Finished) else None))
+            began = None if isinstance(fact, Finished) else fact
+        if began is not None:
+            attempts.append(Attempt(began))
+        return tuple(attempts)
 
     @property
     def last_attempt(self) -> int:
@@ -274,7 +293,7 @@ class Invocation:
         """What the retry rules need to know of the past."""
         since = self.accepted.due if age_excludes_delay else self.accepted.at
         executions = self.executions - self.repeats
-        if self.executions == self.last_attempt:
+        if not self.refusals:
             return Tally(since, executions)
         attempts = self.attempts
         refused = [attempt for attempt in attempts if not attempt.executed]
@@ -301,21 +320,18 @@ class Invocation:
                 return Ending()
 
 
-def _begin(invocation: Invocation, fact: Started) -> None:
-    invocation.tried += (fact,)
-    invocation.executions += 1
-
-
-def _try(invocation: Invocation, fact: AttemptRefused | Finished) -> None:
+def _try(invocation: Invocation, fact: Started | Finished) -> None:
     invocation.tried += (fact,)
 
 
-def _end(invocation: Invocation, fact: Succeeded | Expired | Stopped) -> None:
-    invocation.ended = fact.at
+def _refuse(invocation: Invocation, fact: AttemptRefused) -> None:
+    invocation.tried += (fact,)
+    invocation.refusals += 1
 
 
-def _end_badly(invocation: Invocation, fact: Failed | Invalid) -> None:
-    invocation.ended, invocation.reason = fact.at, fact.reason
+def _end(invocation: Invocation, fact: End) -> None:
+    invocation.end = fact
+    invocation.over = True
 
 
 def _wait(invocation: Invocation, fact: RetryPlanned | Delayed) -> None:
@@ -332,14 +348,14 @@ def _report(invocation: Invocation, fact: Delivered | DeliveryFailed) -> None:
 
 
 _FOLDS: Final[dict[type[Any], Callable[[Invocation, Any], None]]] = {
-    Started: _begin,
+    Started: _try,
     Finished: _try,
-    AttemptRefused: _try,
+    AttemptRefused: _refuse,
     Succeeded: _end,
-    Expired: _end,
+    Failed: _end,
     Stopped: _end,
-    Failed: _end_badly,
-    Invalid: _end_badly,
+    Expired: _end,
+    Invalid: _end,
     RetryPlanned: _wait,
     Delayed: _wait,
     Redelivered: _repeat,

@@ -28,6 +28,7 @@ from fcemu.core.facts import (
 from fcemu.core.invocation import Invocation, State
 from fcemu.core.names import FunctionRef
 from fcemu.core.outcome import Outcome, Ran, Refusal
+from fcemu.core.output import Output
 from fcemu.core.questions import NEW, RECYCLED
 from fcemu.core.retry import Fail, RetryAt, RetryPolicy, Stop, Succeed, decide, is_too_old
 from fcemu.engine.chance import Moment
@@ -41,6 +42,7 @@ from fcemu.engine.runs import Run, in_engine
 from fcemu.engine.traces import Traces
 from fcemu.engine.world import World
 
+_ENQUEUED: Final = State.ENQUEUED
 _MOMENT: Final = timedelta(microseconds=1)
 RIVALS: Final = 16
 """How many things that are due at the same instant are looked at when messages may overtake each other."""
@@ -108,7 +110,8 @@ class Dispatcher:
         moment = Moment(invocation, plan.policy, now) if troubled else None
         if moment is not None and self._held_up(moment):
             return None
-        self._dequeue(invocation, now)
+        if invocation.state is _ENQUEUED:
+            self._dequeue(invocation, now)
         refusal = self._refusal(invocation, plan, moment) if troubled or plan.stand_in is not None else None
         another = self._another_instance(plan, moment) if moment is not None and refusal is None else False
         place = refusal or self.fleet.ask(pool, now, another=another)
@@ -199,11 +202,12 @@ class Dispatcher:
             invocation.executions - invocation.repeats - 1,
             accepted.payload,
             run,
-            http=accepted.http,
-            user_code=run,
-            undisturbed=in_engine,
-            keys=self._keys,
-            failed=run.fail,
+            Output(),
+            accepted.http,
+            run,
+            in_engine,
+            self._keys,
+            run.fail,
         )
         if self.fleet.hear is not None:
             run.call.output.heard = partial(self.fleet.hear, accepted.request_id, number)
@@ -250,7 +254,7 @@ class Dispatcher:
 
     def _dequeue(self, invocation: Invocation, now: datetime) -> None:
         """The queue hands it over, once; a synchronous invocation waits in no queue."""
-        if invocation.state is State.ENQUEUED and not invocation.accepted.synchronous:
+        if invocation.state is _ENQUEUED and not invocation.accepted.synchronous:
             self._journal.record(Dequeued(now, invocation.accepted.request_id), invocation)
 
     def _held_up(self, moment: Moment) -> bool:

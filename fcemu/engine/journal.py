@@ -90,7 +90,7 @@ class Journal(Sequence[Fact]):
 
         Raises ``ImpossibleMove`` before anything changes.
         """
-        if invocation is None or invocation.ended is not None:
+        if invocation is None or invocation.over:
             invocation = self._whole(fact, invocation)  # the others are in memory as they are
         invocation.apply(fact)
         self._append(fact)

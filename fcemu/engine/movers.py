@@ -12,7 +12,7 @@ from fcemu.core.errors import StoreError
 from fcemu.core.facts import Failed, Invalid
 from fcemu.core.invocation import Invocation, State
 from fcemu.engine import real
-from fcemu.engine.agenda import Entry, Falling, Rank
+from fcemu.engine.agenda import Entry, Falling, First, Rank
 from fcemu.engine.callers import Callers
 from fcemu.engine.clock import later
 from fcemu.engine.closing import Closing
@@ -46,6 +46,7 @@ _QUEUED: Final = 64
 _CROWD: Final = 1000
 """Invocations that may wait for instances before a clock that is faster than real time goes no faster than that."""
 _REAL_SPEED: Final = 1.0
+_DEADLINE: Final = Rank.DEADLINE
 _ANSWERS: Final = frozenset({Rank.MESSAGE, Rank.POLL})
 _NONE: Final = timedelta(0)
 
@@ -178,11 +179,12 @@ class Movers:
         self.parking.steps += 1
         return self.clock.set(instant)
 
-    def _next(self, goal: Goal) -> tuple[datetime, Rank, Entry] | None:
+    def _next(self, goal: Goal) -> First | None:
         """What comes first, if that lies within the horizon of ``goal``; else the clock has been moved to the horizon,
         and the goal is reached."""
         now = self.clock.now()
-        horizon, first = goal.horizon(self._agenda, now), self._agenda.first()
+        first = self._agenda.first()
+        horizon = goal.horizon(self._agenda, now, first)
         if first is not None:
             at, rank, _ = first
             # A consumer whose time has come is answered, even for a goal that starts nothing more.
@@ -337,7 +339,7 @@ class Movers:
         entry = self._agenda.pop(rank, self._dispatcher.first_of(self._agenda.rivals(RIVALS), now) if chooses else 0)
         if isinstance(entry, Invocation):
             return self._dispatcher.begin(entry, now)
-        if rank is Rank.DEADLINE:
+        if rank is _DEADLINE:
             self.ending.strike_due(cast(Run, entry), now)
             return None
         return cast("Run | Errand | None", cast(Falling, entry).fall_due(now))
@@ -363,7 +365,7 @@ class Movers:
         # Chance may have another strand of the attempt go on first: it is asked where the wake-up falls due.
         if self._permutes and not run.table.alone:
             return False
-        horizon = goal.horizon(self._agenda, self.clock.now())
+        horizon = goal.horizon(self._agenda, self.clock.now(), first)
         # It lies beyond the goal: the strand stays parked, and the caller goes on.
         if horizon is None or first[0] > horizon:
             return False

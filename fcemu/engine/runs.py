@@ -402,6 +402,7 @@ class Strand(table.Strand):
             self._wake_up.release()
 
 
+_END: Final = table.Move.END
 NEVER: Final = datetime.max.replace(tzinfo=UTC)
 Table = table.Attempt[Strand, Wait, datetime]
 
@@ -444,11 +445,6 @@ class CodeRun(Strand):
     counted = False
     since = inf
     """From when on, by the watchdog's time, it may be expected to get on; it has not begun to run before."""
-    wakes: Expected | None = None
-    """The place of its first wait among what is due, if it has one."""
-    times_out: Expected | None = None
-    """The place of its timeout among what is due, if it has one."""
-    verdict: Ran | None = None
     warned_once: tuple[str, ...] = ()
     """What is not to be said again about it."""
     ready_by: datetime | None = None
@@ -464,6 +460,13 @@ class CodeRun(Strand):
         self.started = started
         self.deadline = deadline
         """When it ends if it has not ended before."""
+        self.wakes: Expected | None = None
+        """The place of its first wait among what is due, if it has one."""
+        self.times_out: Expected | None = None
+        """The place of its timeout among what is due, if it has one."""
+        self.verdict: Ran | None = None
+        """What it comes to, whatever it still does."""
+        self.held_back = self._sent = False
         self.table: Final[Table] = table.Attempt(self)
 
     @property
@@ -500,7 +503,7 @@ class CodeRun(Strand):
 
     def end(self) -> None:
         """It is over; its strands may still be there."""
-        self.table.move(table.Move.END)
+        self.table.move(_END)
         if self.wakes is not None:
             self.drop_wake_up()
         if self.times_out is not None:

@@ -298,6 +298,7 @@ class Beside(Word):
     clock moves without them."""
 
 
+_RUNNING: Final = State.RUNNING
 _NONE: Final[set[Any]] = set()
 """The other strands of all attempts that never had any: most have none."""
 
@@ -323,7 +324,7 @@ class Attempt(Generic[S, W, T]):
     )
 
     def __init__(self, first: S) -> None:
-        self.state = State.RUNNING
+        self.state = _RUNNING
         self.over = False
         self.first = first
         """The handler's own thread."""
