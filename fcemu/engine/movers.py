@@ -292,12 +292,13 @@ class Movers:
         if self._driving:
             return  # another thread moves it already, and sees what has changed
         self._driving = leads = True
+        parking, clock, closing, goals = self.parking, self.clock, self.closing, self.goals
         try:
-            while not self.parking.in_flight and not self.clock.rate and not self.closing.closed:
+            while not parking.in_flight and not clock.rate and not closing.closed:
                 # A lock is free that a parked strand waits for: that strand runs again, and the clock waits for it.
-                if self.parking.lock_waits.all and self.parking.free_locks():
+                if parking.lock_waits.all and parking.free_locks():
                     continue
-                goal = self._goal()
+                goal = goals[0] if goals and not goals[0].reached else self._goal()
                 # No caller waits: a paused clock stands still.
                 if goal is None:
                     break
@@ -317,7 +318,7 @@ class Movers:
                 # A handler runs on this thread, without the baton. If it parks, another thread has begun to drive by
                 # the time it comes back, and this one is not needed any more; else this one drives on. An emulator that
                 # was killed at the last fact runs nothing.
-                if doing is not None and not self.closing.closed:
+                if doing is not None and not closing.closed:
                     self._driving = leads = False
                     self._execute(doing)
                     if self._driving:

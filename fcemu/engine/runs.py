@@ -586,7 +586,7 @@ class Run(CodeRun):
     """The last virtual sleep of it that was recorded, where it has other strands as well."""
 
     def __init__(self, invocation: Invocation, plan: Plan, place: Place, started: datetime) -> None:
-        super().__init__(place, started, later(started, plan.resolved.function.timeout))
+        CodeRun.__init__(self, place, started, later(started, plan.resolved.function.timeout))  # faster than ``super``
         self.invocation = invocation
         self.plan = plan
 

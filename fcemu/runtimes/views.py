@@ -30,6 +30,7 @@ def open_views() -> None:
         thread_numbers.install()
         imports.install()
         last_words.install()
+        SOURCE.ask(_source)
         BEFORE_PARK.append(_step_back)
         AFTER_PARK.append(_come_back)
 
@@ -43,6 +44,7 @@ def close_views() -> None:
             _end(left_behind)
         BEFORE_PARK.remove(_step_back)
         AFTER_PARK.remove(_come_back)
+        SOURCE.ask_no_longer()
         last_words.uninstall()
         imports.uninstall()
         thread_numbers.uninstall()
@@ -51,12 +53,16 @@ def close_views() -> None:
         os_environ.uninstall()
 
 
+def _source() -> Source | None:
+    running = RUNNING.get()
+    return None if running is None else running.source()
+
+
 def begin(running: Running) -> None:
     """From here on, this context runs an attempt."""
     call, me = running.call, get_ident()
     RUNNING.set(running)
     CLOCK.set(call.clock)
-    SOURCE.set(Source(call.request_id, call.attempt))
     zone = running.environment.time_zone(running.namespace)
     if zone is not None:
         ZONE.set(zone_named(zone))

@@ -90,7 +90,9 @@ class Patches:
 
     def enter(self) -> None:
         """An attempt starts: repair, and exchange what costs everything else too much while none runs."""
-        self.ensure()
+        threads.patch_late_modules()
+        if time.monotonic_ns is not self._monotonic_ns:
+            self.apply()
         if self.time_machine is not None:
             self.time_machine.enter()
 
