@@ -87,6 +87,7 @@ TRANSITIONS: Final[dict[State, dict[type[Any], State]]] = {
 }
 """Which state follows which fact. Any other fact that moves a state is impossible and raises."""
 
+_ENQUEUED: Final = State.ENQUEUED
 TERMINAL: Final = frozenset(State) - TRANSITIONS.keys()
 MOVING: Final = frozenset(kind for row in TRANSITIONS.values() for kind in row)
 """The kinds of facts that move a state; the others only add to the record."""
@@ -192,7 +193,7 @@ class Invocation:
     def __init__(self, accepted: Accepted) -> None:
         self.accepted = accepted
         self.id = accepted.request_id
-        self.state = State.ENQUEUED
+        self.state = _ENQUEUED
         self.due: datetime = accepted.due
         self.end: End | None = None
         """The fact that ended it."""
@@ -292,7 +293,7 @@ class Invocation:
     def tally(self, *, age_excludes_delay: bool = False) -> Tally:
         """What the retry rules need to know of the past."""
         since = self.accepted.due if age_excludes_delay else self.accepted.at
-        executions = self.executions - self.repeats
+        executions = self.last_attempt - self.refusals - self.repeats
         if not self.refusals:
             return Tally(since, executions)
         attempts = self.attempts

@@ -199,7 +199,7 @@ class Dispatcher:
             place.id,
             accepted.request_id,
             number,
-            invocation.executions - invocation.repeats - 1,
+            number - invocation.refusals - invocation.repeats - 1,
             accepted.payload,
             run,
             Output(),

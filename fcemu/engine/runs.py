@@ -402,7 +402,6 @@ class Strand(table.Strand):
             self._wake_up.release()
 
 
-_END: Final = table.Move.END
 NEVER: Final = datetime.max.replace(tzinfo=UTC)
 Table = table.Attempt[Strand, Wait, datetime]
 
@@ -461,11 +460,9 @@ class CodeRun(Strand):
         self.deadline = deadline
         """When it ends if it has not ended before."""
         self.wakes: Expected | None = None
-        """The place of its first wait among what is due, if it has one."""
         self.times_out: Expected | None = None
-        """The place of its timeout among what is due, if it has one."""
+        """The places of its first wait and of its timeout among what is due, if it has such."""
         self.verdict: Ran | None = None
-        """What it comes to, whatever it still does."""
         self.held_back = self._sent = False
         self.table: Final[Table] = table.Attempt(self)
 
@@ -503,7 +500,7 @@ class CodeRun(Strand):
 
     def end(self) -> None:
         """It is over; its strands may still be there."""
-        self.table.move(_END)
+        self.table.move(table.END)
         if self.wakes is not None:
             self.drop_wake_up()
         if self.times_out is not None:

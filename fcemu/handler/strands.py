@@ -115,6 +115,7 @@ class Move(Word):
     END = "end"
 
 
+END: Final = Move.END
 MOVES: Final[dict[State, dict[Move, State]]] = {
     State.PREPARING: {
         Move.PREPARE: State.PREPARING,
