@@ -58,7 +58,8 @@ class Output:
 
     def text(self) -> str:
         """All of it, rewritten."""
-        return self.rewrite("".join(self)) if self._new or self._settled is not None else ""
+        text = "".join(self._new if self._settled is None else self)
+        return self.rewrite(text) if text else ""
 
     def __iter__(self) -> Iterator[str]:
         settled = self._settled
