@@ -63,9 +63,7 @@ RUNNING: Final[ContextVar[Running | None]] = ContextVar("fcemu_running", default
 
 
 def claim_paths(running: Running) -> None:
-    """What code has added to ``sys.path`` is searched for its own directory only."""
-    if sys.path == running.paths:
-        return
+    """``sys.path`` has changed: what code has added to it is searched for its own directory only."""
     search = running.namespace.search
     first: list[str] = []
     last: list[str] = []

@@ -12,6 +12,8 @@ from fcemu.runtimes.namespace import Namespace
 from fcemu.runtimes.running import RUNNING, Running, claim_paths
 from fcemu.runtimes.timeshift import AFTER_PARK, BEFORE_PARK, CLOCK, ZONE, zone_named
 
+_SYS: Final = vars(sys)
+"""Its attributes; while views are open, reading them from the module takes longer."""
 _open = 0
 _lock: Final = RealLock()
 """A handler's threads park and go on side by side."""
@@ -109,7 +111,8 @@ def _step_back() -> None:
 
 def _leave(running: Running) -> None:
     if running in _active:
-        claim_paths(running)
+        if _SYS["path"] != running.paths:
+            claim_paths(running)
         _active.remove(running)
         sys_modules.leave(running.namespace, _active[-1].namespace if _active else None)
 
@@ -127,8 +130,9 @@ def _go_on(running: Running) -> None:
         if running.is_over or running in _active:
             return
         for other in _active:
-            claim_paths(other)
-        running.paths = sys.path.copy()
+            if _SYS["path"] != other.paths:
+                claim_paths(other)
+        running.paths = _SYS["path"].copy()
         _active.append(running)
         streams.refresh()
         sys_modules.enter(running.namespace)
