@@ -6,7 +6,7 @@ import os
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 from fcemu.core.generation import Generation, IdStyle
@@ -18,7 +18,7 @@ from fcemu.core.retry import RetryPolicy
 from fcemu.core.values import value
 from fcemu.engine.faults import Crash, Delay, DeliverTwice, Faults, Refuse, When
 
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_UUIDS: Final = IdStyle.UUID
 
 
 def new_secret() -> bytes:
@@ -214,7 +214,7 @@ class Seeded(Chance):
             return asked
         invocation = moment.invocation
         accepted = invocation.accepted
-        if invocation.attempts or accepted.due == accepted.at or not self._happens(self._odds.late):
+        if invocation.tried or accepted.due == accepted.at or not self._happens(self._odds.late):
             return None
         return self._some(LATE_AT_MOST)
 
@@ -275,10 +275,10 @@ CHANCES: Final[Mapping[str, Callable[[int, Odds], Chance]]] = {"calm": lambda se
 
 
 def _request_id(bits_of: Callable[[int], int], generation: Generation, now: datetime) -> str:
-    if generation.ids is IdStyle.UUID:
+    if generation.ids is _UUIDS:
         return _uuid(bits_of(128))
-    bits = bits_of(80)
-    return f"1-{int((now - _EPOCH).total_seconds()):08x}-{bits >> 48:08x}-{bits & 0xFFFF_FFFF_FFFF:012x}"
+    drawn = bits_of(80).to_bytes(10).hex()
+    return f"1-{int(now.timestamp()):08x}-{drawn[:8]}-{drawn[8:]}"
 
 
 def _uuid(bits: int) -> str:

@@ -115,6 +115,7 @@ class Move(Word):
     END = "end"
 
 
+END: Final = Move.END
 MOVES: Final[dict[State, dict[Move, State]]] = {
     State.PREPARING: {
         Move.PREPARE: State.PREPARING,
@@ -300,6 +301,7 @@ class Beside(Word):
     clock moves without them."""
 
 
+_RUNNING: Final = State.RUNNING
 _NONE: Final[set[Any]] = set()
 """The other strands of all attempts that never had any: most have none."""
 
@@ -325,7 +327,7 @@ class Attempt(Generic[S, W, T]):
     )
 
     def __init__(self, first: S) -> None:
-        self.state = State.RUNNING
+        self.state = _RUNNING
         self.over = False
         self.first = first
         """The handler's own thread."""
