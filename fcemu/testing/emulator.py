@@ -13,6 +13,7 @@ from fcemu import host
 from fcemu.config import EMPTY, Definition, find_definition
 from fcemu.core.names import FunctionRef
 from fcemu.core.options import EXPLORING, FIXTURE, OPTIONS, checked, value_of
+from fcemu.core.questions import KILL, Deviation
 from fcemu.core.settings import Settings
 from fcemu.core.stubs import Handler
 from fcemu.core.timeline import render
@@ -25,7 +26,7 @@ from fcemu.testing.checking import demand_noticed
 from fcemu.testing.clients import client_of
 from fcemu.testing.clocks import OWN, kind_of
 from fcemu.testing.coroutines import Aio, blocking, coroutine_of
-from fcemu.testing.exploring import answers_for, kill_at, story
+from fcemu.testing.exploring import answers_for, kill_at, start_of, story, token_of_seeded
 from fcemu.testing.faults import Faults
 from fcemu.testing.handles import Function, Invocation, function_named, invocations_of
 from fcemu.testing.lent import lent_time
@@ -65,6 +66,9 @@ class LocalEmulator:
         chosen = {**_without_clock(checked(read.options)), **said}
         read = _with_environment(read, value_of(chosen, "environment"))
         chance, self._kill_at = answers_for(read, chosen), kill_at()
+        self._start: Final = start_of()
+        self._killed: Deviation | None = None
+        """What the journal of the emulator that goes on after one that was killed tells of that."""
         self._strict = value_of(chosen, "strict")
         self._clock: Final = value_of(chosen, "clock")
         self._environment: Final = value_of(chosen, "environment")
@@ -93,17 +97,29 @@ class LocalEmulator:
         """A new engine answers: at the start, after a reset, after a restart."""
         self._access.begin(engine, goes_on=engine.starts > 0)
         self._settings = engine.settings
+        chosen, self._killed = self._killed if engine.starts else self._start, None
+        if chosen is not None:
+            engine.setup.deviated(chosen)
         if self._kill_at and not engine.starts:
             number, self._kill_at = self._kill_at, 0
             store = host.memory_store()
-            engine.die_at(number, store, self._host.runtimes.packages, partial(self._died, store))
+            engine.die_at(number, store, self._host.runtimes.packages, partial(self._died, store, number))
 
-    def _died(self, kept: Store) -> None:
-        """The emulator was killed; the next call finds another one, which goes on."""
+    def _died(self, kept: Store, number: int) -> None:
+        """The emulator was killed at that fact; the next call finds another one, which goes on."""
+        self._killed = Deviation(KILL, str(number), 0, 1)
         self._access.revive = partial(self._host.restart, kept)
         going_on = story()
         if going_on is not None:
             going_on.script.killed()
+
+    def _seeded_token(self, test: str) -> str | None:
+        """What repeats the answers of a seeded chance in a run of the test; ``None`` where there is nothing to repeat
+        beyond the seed, or where the journal did not see all answers."""
+        engine = self._access.present
+        if self._settings.chance != "seeded" or engine.starts or self._access.life > 1:
+            return None
+        return token_of_seeded(self._recipe.definition, self._recipe.options(), engine.journal, test)
 
     def _intercept(self, asked: bool | None) -> host.Redirection | None:
         """``None``, the fixture's default: unless another emulator of this process does."""
