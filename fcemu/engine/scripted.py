@@ -43,11 +43,13 @@ class Scripted(Answering):
 
     def _named(self, invocation: Recorded) -> str:
         """``function#n``, the n-th in the order of acceptance."""
-        if invocation.id not in self._numbers:
-            for one in islice(self._invocations.values(), len(self._numbers), None):
-                function = str(one.function)
-                number = self._counts[function] = self._counts.get(function, 0) + 1
-                self._numbers[one.id] = f"{function}#{number}"
+        known = self._numbers.get(invocation.id)
+        if known is not None:
+            return known
+        for one in islice(self._invocations.values(), len(self._numbers), None):
+            function = str(one.function)
+            number = self._counts[function] = self._counts.get(function, 0) + 1
+            self._numbers[one.id] = f"{function}#{number}"
         return self._numbers[invocation.id]
 
     def _ask(self, question: str, invocation: Invocation, answers: int = 0, attempt: int = 0) -> Asked:
@@ -69,22 +71,22 @@ class Scripted(Answering):
 
     # What an answer may not use up.
 
-    def _in_time(self, moment: Moment, later: timedelta) -> bool:
-        """Whether an attempt may still start after ``later``."""
+    def _left(self, moment: Moment) -> timedelta:
+        """How much later an attempt may still start; less than none where it may not be troubled at all."""
         if self._script.exhaust_retries:
-            return True
+            return timedelta.max
         if moment.invocation.accepted.synchronous:
-            return False
-        return moment.now + later - self._tally(moment).aged_from <= moment.policy.max_age
+            return timedelta.min
+        return moment.policy.max_age - (moment.now - self._tally(moment).aged_from)
 
     def _goes_on(self, moment: Moment, outcome: Refusal | FunctionError, tally: Tally) -> bool:
-        """Whether FC would try once more after that outcome."""
+        """Whether FC would try once more after that outcome, and in time."""
         if self._script.exhaust_retries:
             return True
         if moment.invocation.accepted.synchronous:
             return False
         decided = decide(outcome, tally, moment.policy, moment.now)
-        return isinstance(decided, RetryAt) and self._in_time(moment, decided.due - moment.now)
+        return isinstance(decided, RetryAt) and decided.due - tally.aged_from <= moment.policy.max_age
 
     def _tally(self, moment: Moment) -> Tally:
         return moment.invocation.tally(age_excludes_delay=self._ages_late)
@@ -99,7 +101,7 @@ class Scripted(Answering):
 
     def hold_up(self, moment: Moment) -> timedelta | None:
         asked = super().hold_up(moment)
-        if asked is not None or not self._in_time(moment, _LATE):
+        if asked is not None or self._left(moment) < _LATE:
             return asked
         late: timedelta | None = self._meant(self._ask("late", moment.invocation))
         return late
@@ -127,12 +129,12 @@ class Scripted(Answering):
         asked = super().again(moment)
         if asked is not None:
             return asked
-        # The wait that is legal first is the shortest, so that those that are not are the last ones.
-        legal = [wait for wait in _WAITS if self._in_time(moment, wait)]
+        left = self._left(moment)
+        legal = sum(wait <= left for wait in _WAITS)  # they are in order of length
         if not legal:
             return None
         invocation = moment.invocation
-        wait: timedelta | None = self._meant(self._ask("again", invocation, len(legal), len(invocation.attempts)))
+        wait: timedelta | None = self._meant(self._ask("again", invocation, legal, len(invocation.attempts)))
         return wait
 
     def instance(self, moment: Moment) -> str | None:
@@ -140,7 +142,7 @@ class Scripted(Answering):
         return meant
 
     def slow_start(self, moment: Moment) -> timedelta | None:
-        if not self._in_time(moment, _SLOWER):
+        if self._left(moment) < _SLOWER:
             return None
         meant: timedelta | None = self._meant(self._ask("cold-start", moment.invocation))
         return meant
