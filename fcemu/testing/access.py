@@ -14,6 +14,7 @@ from fcemu.core.facts import to_json
 from fcemu.core.generation import FC2, FC3
 from fcemu.core.invocation import Invocation, Recorded
 from fcemu.core.names import FunctionRef
+from fcemu.core.questions import KILL, Deviation
 from fcemu.core.settings import Settings
 from fcemu.core.times import for_people, later, offset
 from fcemu.engine.closing import Killed
@@ -80,13 +81,19 @@ class Access:
     nothing to do.
     """
 
-    def __init__(self, host: LocalHost, recipe: Recipe, settings: Settings, kill_at: int = 0) -> None:
-        """``settings``: those by which the first engine begins. ``kill_at``: at which fact it is to be killed."""
+    def __init__(
+        self, host: LocalHost, recipe: Recipe, settings: Settings, start: Deviation | None = None, kill_at: int = 0
+    ) -> None:
+        """``settings``: those by which the first engine begins. ``start``: what its journal tells of the instant at
+        which it starts. ``kill_at``: at which fact it is to be killed."""
         self._host: Final = host
         self._recipe: Final = recipe
         self.settings = settings
         """The settings of the engine of this moment."""
         self._kill_at = kill_at
+        self._start: Final = start
+        self._killed: Deviation | None = None
+        """What the journal of the engine that goes on after one that was killed tells of that."""
         self._present: Emulator | None = None
         self.closed = False
         self.order: Final = next(_ORDER)
@@ -121,13 +128,17 @@ class Access:
             self._environments.clear()
             self.read_by_test.clear()
         self._properties.begin(engine)
+        chosen, self._killed = self._killed if engine.starts else self._start, None
+        if chosen is not None:
+            engine.setup.deviated(chosen)
         if self._kill_at and not engine.starts:
             number, self._kill_at = self._kill_at, 0
             store = memory_store()
-            engine.persistence.die_at(number, store, self._host.runtimes.packages, partial(self._died, store))
+            engine.persistence.die_at(number, store, self._host.runtimes.packages, partial(self._died, store, number))
 
-    def _died(self, kept: Store) -> None:
-        """The engine was killed; the next call finds another one, which goes on."""
+    def _died(self, kept: Store, number: int) -> None:
+        """The engine was killed at that fact; the next call finds another one, which goes on."""
+        self._killed = Deviation(KILL, str(number), 0, 1)
         self.revive = partial(self._host.restart, kept)
         going_on = story()
         if going_on is not None:

@@ -25,7 +25,7 @@ from fcemu.testing.clients import client_of
 from fcemu.testing.clocks import OWN
 from fcemu.testing.configured import Configured, Source, read_source, without_clock
 from fcemu.testing.coroutines import Aio, blocking, coroutine_of
-from fcemu.testing.exploring import kill_at, story
+from fcemu.testing.exploring import kill_at, start_of, story, token_of_seeded
 from fcemu.testing.faults import Faults
 from fcemu.testing.handles import Function, Invocation, function_named, invocations_of
 from fcemu.testing.lent import lent_time
@@ -64,7 +64,7 @@ class LocalEmulator:
         self._own_host = server is None
         self._host: Final = server or LocalHost()
         said, recipe = self._configured.options, self._configured.recipe
-        self._access: Final = Access(self._host, recipe, self._configured.settings, kill_at())
+        self._access: Final = Access(self._host, recipe, self._configured.settings, start_of(), kill_at())
         self._host.allow(value_of(said, "allow_host"))
         try:
             self._access.begin(at_rest=self._configured.is_at_rest)
@@ -76,6 +76,14 @@ class LocalEmulator:
                 self._host.close()
             raise
         join(self)
+
+    def _seeded_token(self, test: str) -> str | None:
+        """What repeats the answers of a seeded chance in a run of the test; ``None`` where there is nothing to repeat
+        beyond the seed, or where the journal did not see all answers."""
+        engine, recipe = self._access.present, self._configured.recipe
+        if self._settings.chance != "seeded" or engine.starts or self._access.life > 1:
+            return None
+        return token_of_seeded(recipe.definition, recipe.options(), engine.journal, test)
 
     def _intercept(self, asked: bool | None) -> host.Redirection | None:
         """``None``, the fixture's default: unless another emulator of this process does."""

@@ -21,6 +21,7 @@ class Part(Protocol):
 
     @property
     def _access(self) -> Access: ...
+    def _seeded_token(self, test: str) -> str | None: ...
 
     def explain(self) -> str: ...
     @property
@@ -72,6 +73,11 @@ def of_test() -> tuple[Sequence[Part], int]:
     made = list(_PARTS.made)
     older = [one for one in list(_PARTS.all) if one not in made and _was_used(one)]
     return [*sorted(older, key=lambda one: one._access.order), *made], _PARTS.count - len(made)
+
+
+def is_alone(emulator: Part) -> bool:
+    """Whether no other emulator took part since the last ``begin_test``, and this one was made meanwhile."""
+    return list(_PARTS.made) == [emulator] and of_test() == ([emulator], 0)
 
 
 def _was_used(emulator: Part) -> bool:
