@@ -15,10 +15,11 @@ ALLOWED: dict[str, tuple[set[str], set[str], set[str]]] = {
     "core": ({"core"}, {"cronsim"}, {"asyncio", "logging", "os", "random", "threading", "time", "uuid"}),
     "engine": ({"collecting", "core", "engine", "handler", "mns"}, set(), {"uuid"}),
     "mns": ({"core", "engine.ports", "mns"}, set(), {"asyncio", "logging", "os", "threading", "uuid"}),
-    "mns/wire": ({"api", "core", "engine.emulator", "mns", "own_api"}, set(), set()),
+    "mns/wire": ({"api", "core", "engine.emulator", "late", "mns", "own_api"}, set(), set()),
     "handler": ({"handler"}, {"debugpy", "psutil"}, set()),
     "backends": (set(), set(), set()),
     "collecting": (set(), set(), set()),
+    "late": (set(), set(), set()),
     "runtimes": (
         {"backends", "core", "engine.ports", "guarding", "handler", "runtimes", "scratch"},
         {"freezegun", "psutil", "time_machine", "_time_machine"},
@@ -28,12 +29,12 @@ ALLOWED: dict[str, tuple[set[str], set[str], set[str]]] = {
     "ui": (set(), set(), set()),
     "retelling": ({"core", "retelling"}, set(), set()),
     "api": (
-        {"core", "engine", "api", "own_api", "retelling", "ui", "handler.system"},
+        {"core", "engine", "api", "late", "own_api", "retelling", "ui", "handler.system"},
         {"aiohttp", "multidict", "opentelemetry", "prometheus_client"},
         set(),
     ),
     "endpoints": ({"core.names", "endpoints"}, {"aiohttp", "cryptography"}, set()),
-    "config": ({"collecting", "core", "config", "packages"}, {"yaml"}, set()),
+    "config": ({"collecting", "core", "config", "late", "packages"}, {"yaml"}, set()),
     "search": ({"core", "search"}, set(), {"asyncio", "logging", "os", "threading", "time", "uuid"}),
     "testing": (
         {"backends", "core", "engine", "handler", "config", "host", "mns", "search", "testing", "ui"}

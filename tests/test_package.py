@@ -8,9 +8,10 @@ import tomllib
 from functools import cache
 from importlib.metadata import packages_distributions
 from pathlib import Path
+from urllib.request import urlopen
 
 import pytest
-from patience import CHILD_SECONDS
+from patience import CHILD_SECONDS, wait_until
 
 ROOT = Path(__file__).parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
@@ -160,3 +161,77 @@ def test_virtual_time_is_whole_where_freezegun_is_not_installed(backend, monkeyp
         [sys.executable, "-c", WITHOUT_FREEZEGUN], cwd=ROOT, capture_output=True, text=True, timeout=CHILD_SECONDS
     )
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+# What is not imported before it is needed.
+
+LOADED = """
+import sys
+from fcemu.testing import LocalEmulator
+
+with LocalEmulator("fixtures/orders") as emulator:
+    charged = emulator.function("orders/charge").invoke_async({{"card": "good"}}, delay=200)
+    emulator.advance(200)
+    assert charged.status == "Succeeded"
+    {then}
+print(*sys.modules)
+"""
+REQUEST = """
+    from http.client import HTTPConnection
+    connection = HTTPConnection("127.0.0.1", emulator.port)
+    connection.request("GET", {path!r})
+    assert connection.getresponse().status == 200
+"""
+NOT_FOR_A_NATIVE_FILE = {
+    *("fcemu.config.funcraft", "fcemu.config.serverless_devs_1", "fcemu.config.serverless_devs_3"),
+    *("fcemu.config.hints", "fcemu.config.written"),
+}
+FOR_HTTP = {"aiohttp", "fcemu.api.server", "fcemu.api.fc", "fcemu.own_api.records", "fcemu.mns.wire.routes"}
+NOT_FOR_HEALTH = {
+    *("fcemu.api.fc", "fcemu.api.v2016_08_15", "fcemu.api.v2021_04_06", "fcemu.api.v2023_03_30"),
+    *("fcemu.api.history", "fcemu.api.moves", "fcemu.api.setup", "fcemu.api.metrics", "fcemu.api.otlp", "fcemu.ui"),
+    *("fcemu.mns.wire.routes", "fcemu.mns.wire.own_routes", "fcemu.core.spans", "fcemu.core.moments"),
+}
+ELSEWHERE = {"click", "cryptography", "prometheus_client", "opentelemetry", "watchfiles", "psutil", "filelock"}
+
+
+def loaded(then: str) -> set[str]:
+    """The modules of a process in which a test's emulator has run one invocation, and done ``then``."""
+    text = LOADED.format(then=then)
+    done = subprocess.run([sys.executable, "-c", text], cwd=ROOT, capture_output=True, text=True, timeout=CHILD_SECONDS)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return set(done.stdout.split())
+
+
+def test_an_emulator_without_clients_imports_nothing_that_speaks_http():
+    assert loaded("pass") & (FOR_HTTP | NOT_FOR_A_NATIVE_FILE | ELSEWHERE) == set()
+
+
+def test_the_first_client_brings_the_server_and_the_api_that_it_asks():
+    found = loaded(REQUEST.format(path="/_fcemu/health"))
+    assert {"aiohttp", "fcemu.api.server"} <= found
+    assert found & (NOT_FOR_HEALTH | ELSEWHERE) == set()
+
+
+def test_a_part_of_an_api_is_imported_for_its_first_request():
+    found = loaded(REQUEST.format(path="/_fcemu/timeline"))
+    assert found & NOT_FOR_HEALTH >= {"fcemu.api.history", "fcemu.core.moments"}
+    assert found & {"fcemu.api.fc", "fcemu.api.setup", "fcemu.api.metrics", "fcemu.mns.wire.routes"} == set()
+
+
+def test_a_server_without_a_definition_imports_no_reader_and_no_api_before_it_is_asked(tmp_path):
+    ready = tmp_path / "url.txt"
+    words = ["serve", "--empty", "--port", "0", "--ready-file", str(ready), "--quiet"]
+    with (tmp_path / "imported").open("w") as imported:
+        serving = subprocess.Popen([sys.executable, "-X", "importtime", "-m", "fcemu", *words], stderr=imported)
+        try:
+            wait_until(lambda: ready.exists() and ready.read_text())
+            with urlopen(f"{ready.read_text()}/_fcemu/health") as reply:
+                assert reply.status == 200
+        finally:
+            serving.terminate()
+            serving.wait(CHILD_SECONDS)
+    found = {line.rpartition("|")[2].strip() for line in (tmp_path / "imported").read_text().splitlines()}
+    assert {"aiohttp", "click", "fcemu.api.server"} <= found
+    never = {"yaml", "freezegun", "time_machine", "dateutil", "unittest", "sqlite3", "zoneinfo", "fcemu.config.define"}
+    assert found & (NOT_FOR_HEALTH | never | ELSEWHERE - {"click"}) == set()

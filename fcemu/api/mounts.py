@@ -1,8 +1,6 @@
 """A route says what answers a request; a mount is another service's API on the same port, such as that of MNS."""
 
 from collections.abc import Awaitable, Callable, Collection, Mapping
-from functools import cache
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from fcemu.core.values import value
@@ -46,17 +44,3 @@ class Mount:
     prefixes: Collection[str]
     find: Callable[[str, list[str], Mapping[str, str]], Route]
     own: Mapping[str, Handler]
-
-
-def late(module: str, name: str) -> Callable[..., Any]:
-    """The function or class ``name`` of a module, which is imported when it is first called.
-
-    Most servers are never asked for most of what they can answer, and a start imports nothing for that.
-    """
-
-    @cache
-    def found() -> Callable[..., Any]:
-        called: Callable[..., Any] = getattr(import_module(module), name)
-        return called
-
-    return lambda *given: found()(*given)

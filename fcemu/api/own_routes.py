@@ -11,13 +11,14 @@ from collections.abc import Awaitable, Callable, Collection, Mapping
 from functools import cache, partial
 from typing import Any, Final
 
-from fcemu.api.mounts import Handler, Mount, late
+from fcemu.api.mounts import Handler, Mount
 from fcemu.api.own_answers import BODY_BYTES, answer_of, problem_answer, read_body
 from fcemu.api.paths import Paths
 from fcemu.api.state import Reset, ServerState
 from fcemu.api.wire import Answer, Stream, WireRequest
 from fcemu.core.errors import AccessDenied, EntityTooLarge, FCError
 from fcemu.engine.closing import ClosedError
+from fcemu.late import late
 from fcemu.own_api import records, routes
 from fcemu.own_api.codec import given_in, instant_after, read_member, read_record
 from fcemu.own_api.problems import Problem, not_yet

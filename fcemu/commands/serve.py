@@ -14,13 +14,11 @@ from shlex import quote
 from typing import TYPE_CHECKING, Any, Final
 
 from fcemu import __version__, config, host
-from fcemu.commands.functions import told_trigger
 from fcemu.commands.log import Writer
 from fcemu.commands.printing import Table
 from fcemu.commands.signals import handle_signal
 from fcemu.commands.terminal import Terminal
 from fcemu.commands.waiting import telling_who_waits
-from fcemu.commands.watching import watching
 from fcemu.config import Definition
 from fcemu.core.functions import Function
 from fcemu.core.options import OPTIONS, checked, value_of
@@ -211,6 +209,7 @@ def watched(plan: Plan, running: Served) -> AbstractAsyncContextManager[None]:
     """What ``--watch`` asks for, for the length of an ``async with``."""
     if not plan["watch"]:
         return nullcontext()
+    from fcemu.commands.watching import watching
 
     return watching(running, [config.find_definition(source) for source in plan.sources])
 
@@ -370,10 +369,7 @@ def _summary(
     defined: "list[FunctionRecord]", settings: Settings, url: str, variables: Mapping[str, str]
 ) -> Iterator[str]:
     """The functions and what invokes them, the page, and what points a program here."""
-    rows = []
-    for function in defined[:_FUNCTIONS_SHOWN]:
-        told = [told_trigger(each, settings.start) for each in function.triggers] or [""]
-        rows += [[f"  {function.name}", told[0]], *(["", each] for each in told[1:])]
+    rows = list(_rows(defined[:_FUNCTIONS_SHOWN], settings)) if defined else []
     if rows:
         yield "functions, and what invokes them apart from the API:"
         yield from Table().lines(rows)
@@ -382,6 +378,16 @@ def _summary(
     yield f"page: {url}{PREFIX}/"
     yield "programs call it with these variables; 'fcemu env' prints all of them:"
     yield from (f"  export {name}={quote(variables[name])}" for name in _EXPORTED)
+
+
+def _rows(shown: "list[FunctionRecord]", settings: Settings) -> Iterator[list[str]]:
+    """A row for each trigger of the functions, and for each function without one."""
+    from fcemu.commands.functions import told_trigger
+
+    for function in shown:
+        told = [told_trigger(each, settings.start) for each in function.triggers] or [""]
+        yield [f"  {function.name}", told[0]]
+        yield from (["", each] for each in told[1:])
 
 
 def tell_intercepted(plan: Plan, variables: Mapping[str, str]) -> None:

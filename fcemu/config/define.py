@@ -5,15 +5,13 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from fcemu.collecting import no_collector
-from fcemu.config import funcraft, serverless_devs_1, serverless_devs_3
 from fcemu.config.core_values import Definer
 from fcemu.config.definition import Choices, Definition
 from fcemu.config.emulator_block import options_of
-from fcemu.config.foreign import Source
-from fcemu.config.formats import Format, Stranger, format_of
+from fcemu.config.formats import Format, Source, Stranger, format_of
 from fcemu.config.mapping import from_mapping
 from fcemu.config.parse import MAPPING, SMALLEST, find_definition, read_file, shown
 from fcemu.config.problems import Place, Report
@@ -21,19 +19,22 @@ from fcemu.config.reading import Said, limits_of, read
 from fcemu.config.schema import FILE
 from fcemu.config.tree import Kind, Scalar, Table, plain
 from fcemu.config.unreachable import say_unreachable
-from fcemu.config.variables import Expander, native_names
-from fcemu.config.written import Change, Setting, changed, settings_in
 from fcemu.core.names import FunctionRef
+from fcemu.late import late
 
-TRANSLATORS: Final[Mapping[Format, Callable[[Source], Table]]] = {
-    Format.DEVS_3: serverless_devs_3.translate,
-    Format.DEVS_1: serverless_devs_1.translate,
-    Format.FUNCRAFT: funcraft.translate,
+if TYPE_CHECKING:
+    from fcemu.config.written import Change, Setting
+
+_TRANSLATORS: Final[Mapping[Format, Callable[..., Table]]] = {
+    Format.DEVS_3: late("fcemu.config.serverless_devs_3", "translate"),
+    Format.DEVS_1: late("fcemu.config.serverless_devs_1", "translate"),
+    Format.FUNCRAFT: late("fcemu.config.funcraft", "translate"),
 }
+"""What makes a native tree of a file, by its format; each gets a ``Source``."""
 
 
 def read_definition(
-    path: Path, choices: Choices | None = None, *, thorough: bool = False, change: Change | None = None
+    path: Path, choices: Choices | None = None, *, thorough: bool = False, change: "Change | None" = None
 ) -> Definition:
     """Read a file of any format, or the definition in a directory (``find_definition``).
 
@@ -50,7 +51,7 @@ def read_definition(
 
 
 def read_mapping(
-    mapping: Mapping[str, object], root: Path, choices: Choices | None = None, *, change: Change | None = None
+    mapping: Mapping[str, object], root: Path, choices: Choices | None = None, *, change: "Change | None" = None
 ) -> Definition:
     """Read a definition that is a Python mapping in native form; paths are relative to ``root``. ``change``: a setting
     that is to have another value than the mapping says.
@@ -63,9 +64,11 @@ def read_mapping(
 
 def written_settings(
     source: Path | Mapping[str, object], choices: Choices | None = None
-) -> Iterator[tuple[Setting, Place]]:
+) -> "Iterator[tuple[Setting, Place]]":
     """The settings of functions that a file, or a mapping in native form, writes, each with its place. Raises
     ``DefinitionError``."""
+    from fcemu.config.written import settings_in
+
     given, is_file = choices or Choices(variables=os.environ), isinstance(source, Path)
     report = Report(shown(source) if isinstance(source, Path) else MAPPING, positions=is_file)
     tree, varies = read_file(source, report) if isinstance(source, Path) else (from_mapping(source, report), True)
@@ -117,10 +120,12 @@ def _define(
     choices: Choices,
     thorough: bool = False,
     varies: bool = True,
-    change: Change | None = None,
+    change: "Change | None" = None,
 ) -> Definition:
     is_foreign, tree = _in_native_form(tree, report, root, choices, varies=varies)
     if change is not None:
+        from fcemu.config.written import changed
+
         tree = changed(tree, change)
     said = _read(tree, report, foreign=is_foreign)
     definer = Definer(report, root, is_foreign=is_foreign, thorough=thorough)
@@ -145,17 +150,19 @@ def _in_native_form(tree: Table, report: Report, root: Path, choices: Choices, *
         alone = Report(report.source, positions=report.positions)  # what else is odd is that format's business
         alone.origins = report.origins
         alone.stop(found.place, f"this looks like {found.looks_like}, which fcemu does not read", found.hint)
-    if found in TRANSLATORS:
+    if found in _TRANSLATORS:
         if not report.positions:
             report.stop(
                 tree.place, f"this looks like a file of {found.value}; a mapping must be in native form", SMALLEST
             )
-        return True, TRANSLATORS[found](Source(tree, report, root, choices))
+        return True, _TRANSLATORS[found](Source(tree, report, root, choices))
     if not varies:
         return False, tree
     expand = tree.get("expand")
     if isinstance(expand, Scalar) and expand.kind is Kind.TRUTH and not plain(expand):
         return False, tree
+    from fcemu.config.variables import Expander, native_names
+
     expanded = Expander(report, native_names(tree, choices.variables)).tree(tree)
     return False, expanded if isinstance(expanded, Table) else tree
 

@@ -4,12 +4,11 @@ Values keep the places of the original, so that problems are found where the use
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from pathlib import Path
 from typing import Final, NamedTuple
 
-from fcemu.config.definition import Choices
 from fcemu.config.files import OSS
-from fcemu.config.problems import Mark, Report, quoted
+from fcemu.config.formats import Source
+from fcemu.config.problems import Mark, quoted
 from fcemu.config.tree import Entry, Items, Kind, Node, Scalar, Table, found, is_refused
 from fcemu.core.fields import rows
 from fcemu.core.fields.rows import Effect
@@ -21,15 +20,6 @@ ACCOUNT: Final = Account()
 AUTO: Final = "auto"
 _TOOLS_OWN: Final = frozenset({"policies"})
 """Settings that the tools turn into others, so that FC's API never sees them."""
-
-
-class Source(NamedTuple):
-    """The file that is translated."""
-
-    tree: Table
-    report: Report
-    root: Path
-    choices: Choices
 
 
 def entry(name: str, value: Node, at: Scalar | Mark | None = None) -> Entry:

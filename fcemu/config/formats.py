@@ -2,10 +2,13 @@
 
 from collections.abc import Mapping
 from enum import Enum
+from pathlib import Path
 from typing import Final, NamedTuple
 
-from fcemu.config.problems import Mark
+from fcemu.config.definition import Choices
+from fcemu.config.problems import Mark, Report
 from fcemu.config.tree import Items, Node, Scalar, Table
+from fcemu.core.values import value
 
 
 class Format(Enum):
@@ -23,6 +26,16 @@ class Stranger(NamedTuple):
     place: Mark
     looks_like: str
     hint: str
+
+
+@value
+class Source:
+    """A file that is to be translated into native form."""
+
+    tree: Table
+    report: Report
+    root: Path
+    choices: Choices
 
 
 READ: Final = "fcemu reads fcemu.yaml, Serverless Devs files (s.yaml) and Funcraft templates (template.yml)"

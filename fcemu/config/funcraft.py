@@ -11,7 +11,6 @@ from fcemu.config.files import PACKED
 from fcemu.config.foreign import (
     ACCOUNT,
     AUTO,
-    Source,
     Translation,
     as_they_are,
     each_of,
@@ -23,6 +22,7 @@ from fcemu.config.foreign import (
 )
 from fcemu.config.foreign_fc2 import SERVICE, function_entries, route_value
 from fcemu.config.foreign_triggers import Said, triggers_of
+from fcemu.config.formats import Source
 from fcemu.config.parse import shown
 from fcemu.config.problems import Mark, Place, quoted
 from fcemu.config.tree import Entry, Items, Node, Scalar, Table, plain
@@ -57,7 +57,7 @@ def translate(source: Source) -> Table:
     place = Place(1, 1, "", shown(source.root / ".env"))
     said = {"region": region if "REGION" in beside else None, "accountId": account if "ACCOUNT_ID" in beside else None}
     whose = [entry(key, text(place, value)) for key, value in said.items() if value]
-    translation, tree = Translation(source._replace(choices=choices)), source.tree
+    translation, tree = Translation(replace(source, choices=choices)), source.tree
     translation.entries(tree, _TOP, "at the top level")
     resources = translation.table(tree.get("Resources"), "Resources")
     # ROS functions are not evaluated, as ``fun local`` does not.

@@ -9,7 +9,6 @@ from fnmatch import fnmatchcase
 from functools import cache
 from typing import Any, Final
 
-from fcemu.config.hints import hints_for
 from fcemu.config.problems import Mark, Report, quoted
 from fcemu.config.schema import CONTRADICTIONS
 from fcemu.config.tree import Entry, Items, Kind, Node, Scalar, Table, found, is_refused, plain_as
@@ -224,6 +223,8 @@ class _Reader:
                 key, node = node.entry(str(step)) or entry
             elif isinstance(node, Items) and isinstance(step, int):
                 node = node.values[step]
+        from fcemu.config.hints import hints_for  # no good file needs it
+
         hints = hints_for(kind, wrong, node)
         if wrong.is_key:
             self._report.add(key.place, f"{quoted(key.text)} {wrong.says}", *hints)

@@ -2,11 +2,13 @@
 
 import re
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 from fcemu.config.definition import Choices
-from fcemu.config.foreign import Rules, Source, Translation, is_nothing, merged
+from fcemu.config.foreign import Rules, Translation, is_nothing, merged
+from fcemu.config.formats import Source
 from fcemu.config.parse import parse, read_text
 from fcemu.config.problems import Report, closest, quoted
 from fcemu.config.serverless_devs_variables import Resources, names_of
@@ -46,7 +48,7 @@ def translated(source: Source, edition: Edition) -> Table:
     """A file of an edition in native form."""
     tree = _extended(source)
     _say_placeholders(source.report, tree)
-    translation, report = Translation(source._replace(tree=tree)), source.report
+    translation, report = Translation(replace(source, tree=tree)), source.report
     translation.entries(tree, edition.top, "at the top level")
     _say_actions(report, tree, "")
     laid = edition.laid(translation, tree)

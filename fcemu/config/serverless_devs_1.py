@@ -5,7 +5,6 @@ from typing import Final
 
 from fcemu.config.foreign import (
     Rules,
-    Source,
     Translation,
     as_they_are,
     each_of,
@@ -19,6 +18,7 @@ from fcemu.config.foreign import (
 )
 from fcemu.config.foreign_fc2 import SERVICE, function_entries, route_value
 from fcemu.config.foreign_triggers import Said, triggers_of
+from fcemu.config.formats import Source
 from fcemu.config.serverless_devs import Edition, translated
 from fcemu.config.tree import Items, Scalar, Table
 from fcemu.core.fields.domains import DOMAIN

@@ -6,7 +6,6 @@ from typing import Final
 from fcemu.config.foreign import (
     At,
     Rules,
-    Source,
     Translation,
     around,
     as_they_are,
@@ -28,6 +27,7 @@ from fcemu.config.foreign import (
     variables,
 )
 from fcemu.config.foreign_triggers import Said, triggers_of
+from fcemu.config.formats import Source
 from fcemu.config.problems import quoted
 from fcemu.config.serverless_devs import Edition, overlays_of, translated
 from fcemu.config.tree import Entry, Items, Node, Scalar, Table

@@ -34,7 +34,6 @@ from fcemu.testing.modes import Mode, autojumping, flowing
 from fcemu.testing.mutating import used_as
 from fcemu.testing.properties import Properties
 from fcemu.testing.records import Duration, Fact, UnknownName
-from fcemu.testing.reports import report_of
 from fcemu.testing.taking_part import join
 from fcemu.testing.triggers import Timer, Trigger, find_timer, find_trigger
 from fcemu.testing.waiting import done, source_of
@@ -414,6 +413,8 @@ class LocalEmulator:
         if raised is None:
             self.check()
         elif isinstance(raised, Exception) and "PYTEST_CURRENT_TEST" not in os.environ:
+            from fcemu.testing.reports import report_of
+
             raised.add_note(report_of(self))
 
     async def __aenter__(self) -> "LocalEmulator":

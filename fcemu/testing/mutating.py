@@ -8,11 +8,14 @@ import json
 from collections.abc import Mapping
 from dataclasses import field
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from fcemu.config import Change, Choices, Definition, read_definition, read_mapping
+from fcemu.config import Choices, Definition, read_definition, read_mapping
 from fcemu.core.values import dataclass
 from fcemu.testing.taking_part import of_test
+
+if TYPE_CHECKING:
+    from fcemu.config import Change
 
 
 @dataclass(slots=True)
@@ -20,13 +23,13 @@ class Mutation:
     """What this process changes. ``source``: the name of the definition that it is about, ``""`` for none."""
 
     source: str = ""
-    change: Change | None = None
+    change: "Change | None" = None
     records: bool = False
     """Whether it is recorded which definitions are read."""
     sources: dict[str, dict[str, Any]] = field(default_factory=dict)
     """The definitions that were read, by their names, each as JSON says it."""
 
-    def change_of(self, source: str) -> Change | None:
+    def change_of(self, source: str) -> "Change | None":
         """What is to be changed of a definition."""
         return self.change if source == self.source else None
 
@@ -34,7 +37,7 @@ class Mutation:
 MUTATION: Final = Mutation()
 
 
-def begin(source: str, change: Change | None) -> None:
+def begin(source: str, change: "Change | None") -> None:
     """From now on definitions are recorded, and the one named ``source`` is read with the change."""
     MUTATION.source, MUTATION.change, MUTATION.records = source, change, True
 

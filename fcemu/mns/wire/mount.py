@@ -3,7 +3,8 @@
 from functools import partial
 from typing import Any, Final
 
-from fcemu.api.mounts import Mount, late
+from fcemu.api.mounts import Mount
+from fcemu.late import late
 from fcemu.own_api import routes
 
 _OWN: Final[tuple[routes.Route[Any], ...]] = (
