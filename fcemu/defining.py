@@ -15,7 +15,7 @@ from fcemu.core.limits import RELAXED
 from fcemu.core.names import FunctionRef
 from fcemu.core.options import OPTIONS, checked, value_of
 from fcemu.core.resource_types import DOMAINS, FUNCTIONS
-from fcemu.core.settings import USUAL, settings_of
+from fcemu.core.settings import USUAL, Settings, settings_of
 from fcemu.engine.control import stamp_all
 from fcemu.engine.emulator import Emulator
 from fcemu.engine.ports import StandIn
@@ -101,15 +101,19 @@ def define(
 ) -> None:
     """Add a definition to a running emulator, which was made with ``options``. Raises ``ValueError`` where it wants
     other options than there are."""
-    has, wanted = emulator.settings, settings_of(definition.options, emulator.settings)
-    other = [each.name for each in fields(has) if getattr(has, each.name) != getattr(wanted, each.name)]
-    made_with, more = checked(options), checked(definition.options)
-    other += [name for name, value in more.items() if not OPTIONS[name].field and value != value_of(made_with, name)]
-    if other:
+    if definition.options and (other := _other_options(emulator.settings, definition.options, options)):
         raise ValueError(f"a definition that is added cannot change the options of the emulator: {', '.join(other)}")
     emulator.setup.define(definition.services, definition.functions, definition.async_settings, code, definition.extras)
     for ref, steps in definition.stubs.items():
         emulator.setup.stub(ref, stub(steps), alone=True)
+
+
+def _other_options(has: Settings, wanted: Mapping[str, object], made_with: Mapping[str, object]) -> list[str]:
+    """The options that are ``wanted`` and are not those with which the emulator was made."""
+    would = settings_of(wanted, has)
+    other = [each.name for each in fields(has) if getattr(has, each.name) != getattr(would, each.name)]
+    made, more = checked(made_with), checked(wanted)
+    return other + [name for name, value in more.items() if not OPTIONS[name].field and value != value_of(made, name)]
 
 
 def _told(problem: Problem) -> dict[str, Any]:

@@ -191,6 +191,8 @@ class Shelf(Generic[K, R]):
 
     def forget(self, group: object) -> None:
         """Remove all resources of a group; its numbers begin anew."""
+        if group not in self._groups and group not in self._last:
+            return
         self._share_no_more()
         for key in list(self._groups.get(group, {}).values()):
             self.remove(key)

@@ -21,8 +21,6 @@ _MISSING = object()
 _HOSTNAME_OF_WRAP_SOCKET = 4
 _HOSTNAME_OF_WRAP_BIO = 3
 
-_wrappers: "dict[tuple[Any, str], tuple[Any, Any]]" = {}
-"""What was put around which original, kept: emulators of a suite begin and end hundreds of times a second."""
 _trusting: "weakref.WeakKeyDictionary[ssl.SSLContext, str]" = weakref.WeakKeyDictionary()
 """What each context was taught to trust."""
 _connected: "weakref.WeakKeyDictionary[socket.socket, tuple[str, int]]" = weakref.WeakKeyDictionary()
@@ -54,7 +52,6 @@ class Redirection:
         self.authority = authority
         self.is_ours = is_ours
         self._only = only
-        self._replaced: list[tuple[Any, str, Any, Any]] = []
 
     def begin(self) -> bool:
         """Put it in force, unless another is; says whether."""
@@ -62,26 +59,18 @@ class Redirection:
             if Redirection.current is not None:
                 return False
             Redirection.current = self
-        self._hang_up_others()
-        for owner, name, make in _PLACES:
-            before = vars(owner).get(name, _MISSING)
-            ours = _wrapped(owner, name, make)
-            self._replaced.append((owner, name, before, ours))
-            setattr(owner, name, ours)
+        if _connected:
+            self._hang_up_others()
+        for each in _REPLACED:
+            each.replace()
         return True
 
     def end(self) -> None:
         """Take it out of force. What somebody else has replaced since stays his; ours under it passes all through."""
         if Redirection.current is not self:
             return
-        for owner, name, before, ours in reversed(self._replaced):
-            if vars(owner).get(name) is not ours:
-                continue
-            if before is _MISSING:
-                delattr(owner, name)
-            else:
-                setattr(owner, name, before)
-        self._replaced.clear()
+        for each in _REPLACED:
+            each.put_back()
         Redirection.current = None
 
     def instead(self, address: Any) -> Any:
@@ -110,12 +99,35 @@ class Redirection:
             _trusting[context] = pem
 
 
-def _wrapped(owner: Any, name: str, make: Callable[[Any], Any]) -> Any:
-    original = getattr(owner, name)
-    known = _wrappers.get((owner, name))
-    if known is None or known[0] is not original:
-        known = _wrappers[owner, name] = (original, functools.wraps(original)(make(original)))
-    return known[1]
+class _Replaced:
+    """A function of the standard library that is replaced while a redirection is in force. What takes its place is kept
+    for the next time: emulators of a suite begin and end hundreds of times a second."""
+
+    __slots__ = ("_before", "_make", "_name", "_original", "_ours", "_owner")
+
+    def __init__(self, owner: Any, name: str, make: Callable[[Any], Any]) -> None:
+        """``make`` makes what takes the place of the function that it gets."""
+        self._owner, self._name, self._make = owner, name, make
+        self._before: Any = _MISSING
+        self._original: Any = None
+        self._ours: Any = None
+
+    def replace(self) -> None:
+        owner, name = self._owner, self._name
+        original = getattr(owner, name)
+        if original is not self._original:
+            self._original, self._ours = original, functools.wraps(original)(self._make(original))
+        self._before = vars(owner).get(name, _MISSING)
+        setattr(owner, name, self._ours)
+
+    def put_back(self) -> None:
+        owner, name = self._owner, self._name
+        if vars(owner).get(name) is not self._ours:
+            return
+        if self._before is _MISSING:
+            delattr(owner, name)
+        else:
+            setattr(owner, name, self._before)
 
 
 def _resolving(original: Any) -> Any:
@@ -157,14 +169,14 @@ def _wrapping(position: int) -> Callable[[Any], Any]:
     return make
 
 
-_PLACES: "tuple[tuple[Any, str, Callable[[Any], Any]], ...]" = (
-    (socket, "getaddrinfo", _resolving),
-    (socket, "gethostbyname", _resolving),
-    (socket, "gethostbyname_ex", _resolving),
-    (socket.socket, "connect", _connecting),
-    (socket.socket, "connect_ex", _connecting),
-    (ssl.SSLContext, "wrap_socket", _wrapping(_HOSTNAME_OF_WRAP_SOCKET)),
-    (ssl.SSLContext, "wrap_bio", _wrapping(_HOSTNAME_OF_WRAP_BIO)),
+_REPLACED = (
+    _Replaced(socket, "getaddrinfo", _resolving),
+    _Replaced(socket, "gethostbyname", _resolving),
+    _Replaced(socket, "gethostbyname_ex", _resolving),
+    _Replaced(socket.socket, "connect", _connecting),
+    _Replaced(socket.socket, "connect_ex", _connecting),
+    _Replaced(ssl.SSLContext, "wrap_socket", _wrapping(_HOSTNAME_OF_WRAP_SOCKET)),
+    _Replaced(ssl.SSLContext, "wrap_bio", _wrapping(_HOSTNAME_OF_WRAP_BIO)),
 )
 
 

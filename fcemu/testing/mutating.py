@@ -47,6 +47,11 @@ def is_changed(path: Path) -> bool:
     return MUTATION.change is not None and MUTATION.source == str(path.absolute())
 
 
+def is_recorded() -> bool:
+    """Whether it is recorded which definitions emulators are made of."""
+    return MUTATION.records
+
+
 def note_file(path: Path, choices: Choices) -> None:
     """An emulator is made of a file."""
     if MUTATION.records:

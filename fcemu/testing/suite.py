@@ -1,7 +1,7 @@
 """Emulators for a whole test run: one server for all tests, options from where a test runner finds them."""
 
+import os
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from types import NoneType
@@ -9,15 +9,17 @@ from typing import Any, Final
 
 from fcemu import host
 from fcemu.backends import AUTO, choose
-from fcemu.config import EMPTY, Choices, Definition, find_definition
+from fcemu.config import EMPTY, Definition, find_definition
 from fcemu.core.options import EXPLORING, FIXTURE, INI, OPTIONS, checked, options_in
 from fcemu.core.settings import settings_of
 from fcemu.engine.collector import take_for_old
 from fcemu.host import LocalHost
 from fcemu.testing.configured import Configured
 from fcemu.testing.emulator import LocalEmulator, environment_of
-from fcemu.testing.mutating import is_changed, note_file, read_file
+from fcemu.testing.mutating import is_changed, is_recorded, note_file, read_file
 
+_CHOOSE: Final = ("region", "account_id", "env")
+"""The options that choose among what a file says."""
 _PLAIN: Final = frozenset({str, int, float, bool, NoneType})
 _KNOWN_AT_MOST: Final = 200
 """How many different options a suite remembers: a test may have another seed for each of thousands of parameters."""
@@ -45,7 +47,7 @@ class Suite:
         self._root: Final = root
         self._ini: Final = {name: text for name in options_in(INI) if (text := ini(name)) is not None}
         self._host: LocalHost | None = None
-        self._read: dict[tuple[Path, *tuple[str | None, ...]], tuple[tuple[int, int], Definition]] = {}
+        self._read: dict[tuple[object, ...], tuple[tuple[int, int], Definition]] = {}
         self._found: dict[tuple[Path, str | Path], Path] = {}
         self._known: dict[tuple[object, ...], tuple[Definition, Configured]] = {}
         """By the id of the definition, which is kept with it, and by the options with their types."""
@@ -115,10 +117,9 @@ class Suite:
             self._host.close()
 
     def _definition(self, given: object, beside: Path, options: Mapping[str, Any]) -> Definition | Mapping[str, Any]:
-        choices = host.choices_of(options)
         if given is None:
             found = next((there for place in self._upward(beside) if (there := host.definition_in(place))), None)
-            return EMPTY if found is None else self._cached(found, choices)
+            return EMPTY if found is None else self._cached(found, options)
         if isinstance(given, Mapping | Definition):
             return given
         if given == "":
@@ -127,11 +128,13 @@ class Suite:
             raise ValueError(f"option definition: expected a path or a mapping, got {given!r}")
         known = self._found.get((beside, given))
         if known is not None:
-            with suppress(FileNotFoundError, NotADirectoryError):  # it is not where it was: it is looked for anew
-                return self._cached(known, choices)
+            try:
+                return self._cached(known, options)
+            except (FileNotFoundError, NotADirectoryError):
+                pass  # it is not where it was: it is looked for anew
         near = next((there for place in self._upward(beside) if (there := place / given).exists()), None)
         path = self._found[beside, given] = find_definition(near or self._root / given)
-        return self._cached(path, choices)
+        return self._cached(path, options)
 
     def _upward(self, beside: Path) -> list[Path]:
         """The directories in which a definition is looked for: the test's, and those above it, up to the rootdir."""
@@ -140,13 +143,14 @@ class Suite:
         above = [beside, *beside.parents]
         return above[: above.index(self._root) + 1]
 
-    def _cached(self, path: Path, choices: Choices) -> Definition:
-        """Read a file once for a run, and again when it has changed."""
-        stat = path.stat()
+    def _cached(self, path: Path, options: Mapping[str, Any]) -> Definition:
+        """Read a file once for a run, and again when it has changed. ``options`` choose among what it says."""
+        stat = os.stat(path)
         stamp = (stat.st_mtime_ns, stat.st_size)
-        which = (path, choices.region, choices.account_id, choices.environment)
+        which = (path, *map(options.get, _CHOOSE))
         known = self._read.get(which)
-        note_file(path, choices)
         if known is None or known[0] != stamp or is_changed(path):
-            known = self._read[which] = (stamp, read_file(path, choices))
+            known = self._read[which] = (stamp, read_file(path, host.choices_of(options)))
+        elif is_recorded():
+            note_file(path, host.choices_of(options))
         return known[1]
