@@ -14,8 +14,8 @@ from typing import Any, get_args
 
 import click
 
-from fcemu.api.dialect import ANY_METHOD
-from fcemu.api.server import DIALECTS, effect_of
+from fcemu.api.fc import DIALECTS, effect_of
+from fcemu.api.paths import ANY_METHOD
 from fcemu.cli import main as program
 from fcemu.commands.options import told_default
 from fcemu.config.emulator_block import OF_OPTIONS

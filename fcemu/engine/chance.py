@@ -6,7 +6,7 @@ import os
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 from fcemu.core.generation import Generation, IdStyle
@@ -18,12 +18,18 @@ from fcemu.core.retry import RetryPolicy
 from fcemu.core.values import value
 from fcemu.engine.faults import Crash, Delay, DeliverTwice, Faults, Refuse, When
 
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_UUIDS: Final = IdStyle.UUID
 
 
 def new_secret() -> bytes:
     """A secret of this process, which follows from no seed."""
     return os.urandom(32)
+
+
+def resource_id(seed: int, what: str) -> str:
+    """The id of something that is defined. It follows from the seed and from what it is for, so that a definition
+    changes no draw."""
+    return _uuid(int.from_bytes(hashlib.md5(f"{seed} {what}".encode(), usedforsecurity=False).digest()))
 
 
 @value
@@ -112,11 +118,6 @@ class Chance:
         """Which of so many threads or tasks of the running attempt that wake at the same instant goes on first, counted
         from 0, the order in which they would go on."""
         return 0
-
-    def resource_id(self, what: str) -> str:
-        """The id of something that is defined. It follows from the seed and from what it is for, so that a definition
-        changes no other draw."""
-        return _uuid(int.from_bytes(hashlib.md5(f"{self.seed} {what}".encode(), usedforsecurity=False).digest()))
 
     def version(self, shares: dict[str, float], invocation: Invocation | None = None) -> str:
         """Which version an alias with weights leads to this time; ``shares`` add up to about 1, in order.
@@ -213,7 +214,7 @@ class Seeded(Chance):
             return asked
         invocation = moment.invocation
         accepted = invocation.accepted
-        if invocation.attempts or accepted.due == accepted.at or not self._happens(self._odds.late):
+        if invocation.tried or accepted.due == accepted.at or not self._happens(self._odds.late):
             return None
         return self._some(LATE_AT_MOST)
 
@@ -274,10 +275,10 @@ CHANCES: Final[Mapping[str, Callable[[int, Odds], Chance]]] = {"calm": lambda se
 
 
 def _request_id(bits_of: Callable[[int], int], generation: Generation, now: datetime) -> str:
-    if generation.ids is IdStyle.UUID:
+    if generation.ids is _UUIDS:
         return _uuid(bits_of(128))
-    bits = bits_of(80)
-    return f"1-{int((now - _EPOCH).total_seconds()):08x}-{bits >> 48:08x}-{bits & 0xFFFF_FFFF_FFFF:012x}"
+    drawn = bits_of(80).to_bytes(10).hex()
+    return f"1-{int(now.timestamp()):08x}-{drawn[:8]}-{drawn[8:]}"
 
 
 def _uuid(bits: int) -> str:

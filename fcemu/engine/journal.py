@@ -87,22 +87,25 @@ class Journal(Sequence[Fact]):
 
         Raises ``ImpossibleMove`` before anything changes.
         """
-        known, kind = self._here.get(fact.request_id), type(fact)
-        if known is None:
-            known = self.invocations.get(fact.request_id, invocation)
-        if not isinstance(known, Invocation):
-            if known is None:
-                raise KeyError(fact.request_id)
-            known = self._taken_back(known)
-        known.apply(fact)
+        if invocation is None or invocation.over:
+            invocation = self._whole(fact, invocation)  # the others are in memory as they are
+        invocation.apply(fact)
         self._append(fact)
+        kind = type(fact)
         if kind in self._folds:
             self._folds[kind](fact)
         for follower in self._followers:
             follower()
         if kind in self.reactions:
             for react in self.reactions[kind]:
-                react(fact, known)
+                react(fact, invocation)
+
+    def _whole(self, fact: InvocationFact, invocation: Invocation | None) -> Invocation:
+        """The invocation that ``fact`` belongs to, in memory again where it had left it."""
+        known = self._here.get(fact.request_id) or self.invocations.get(fact.request_id, invocation)
+        if known is None:
+            raise KeyError(fact.request_id)
+        return known if isinstance(known, Invocation) else self._taken_back(known)
 
     def open(self, accepted: Accepted) -> Invocation:
         """Append the fact that begins an invocation."""

@@ -362,7 +362,10 @@ class Parking:
         looks = pauses(gate=wait.real)
         while not wait.strand.wakes_within(next(looks)):
             if lock.is_free():
-                self.release(wait)
+                with self._baton:
+                    first = self.lock_waits.first_of(wait)
+                if first is not None:
+                    self.release(first)
 
     def _count_again(self, strand: Strand) -> None:
         """A strand that the clock did not wait for is back."""

@@ -49,7 +49,7 @@ class Scripted(Chance):
         return self._numbers[invocation.id]
 
     def _ask(self, question: str, invocation: Invocation, answers: int = 0, attempt: int = 0) -> int:
-        number = attempt or len(invocation.attempts) + 1
+        number = attempt or invocation.last_attempt + 1
         place = f"{self._prefix}{self._named(invocation)}.{number}"
         return self._script.answer(question, place, answers or len(QUESTIONS[question].answers))
 
@@ -85,7 +85,7 @@ class Scripted(Chance):
         return 0 if first is None else self._ask("overtake", first, messages - 1)
 
     def first_strand(self, strands: int, invocation: Invocation) -> int:
-        return self._ask("strands", invocation, strands - 1, len(invocation.attempts))
+        return self._ask("strands", invocation, strands - 1, invocation.last_attempt)
 
     def hold_up(self, moment: Moment) -> timedelta | None:
         asked = super().hold_up(moment)
@@ -112,7 +112,7 @@ class Scripted(Chance):
         if not self._goes_on(moment, _DIED, self._tally(moment)):
             return False
         invocation = moment.invocation
-        return bool(self._ask(f"crash-{when}", invocation, attempt=len(invocation.attempts)))
+        return bool(self._ask(f"crash-{when}", invocation, attempt=invocation.last_attempt))
 
     def again(self, moment: Moment) -> timedelta | None:
         asked = super().again(moment)
@@ -121,7 +121,7 @@ class Scripted(Chance):
         waits = [one.means for one in QUESTIONS["again"].answers]
         legal = [wait for wait in waits if self._in_time(moment, wait)]
         invocation = moment.invocation
-        given = self._ask("again", invocation, len(legal), len(invocation.attempts)) if legal else 0
+        given = self._ask("again", invocation, len(legal), invocation.last_attempt) if legal else 0
         return legal[given - 1] if given else None
 
     def instance(self, moment: Moment) -> str | None:
@@ -135,7 +135,7 @@ class Scripted(Chance):
         return meant
 
     def fate_of(self, report_of: Invocation) -> Report | None:
-        given = self._ask("report", report_of, attempt=max(1, len(report_of.attempts)))
+        given = self._ask("report", report_of, attempt=max(1, report_of.last_attempt))
         meant: Report | None = self._meant("report", given)
         return meant
 

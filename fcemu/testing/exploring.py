@@ -126,6 +126,11 @@ def governed(by: Story) -> Iterator[Story]:
         _STORIES.remove(by)
 
 
+def is_governed(options: Mapping[str, Any]) -> bool:
+    """Whether a search or a token governs an emulator that is made now with these options."""
+    return bool(_STORIES) or bool(options.get("repeat"))
+
+
 def answers_for(definition: Definition, options: dict[str, Any]) -> Callable[[Settings], Chance]:
     """What answers an emulator that is made now; its seed is set among ``options`` where a token says it. Raises
     ``WrongToken``."""

@@ -61,7 +61,7 @@ def run_by(root: os.PathLike[str], stderr: int) -> None:
 def begin_test() -> None:
     """A test begins: what is made or used from now on takes part in it."""
     _forget_made()
-    _PARTS.facts_before = {id(one): len(one._access.present.journal) for one in list(_PARTS.all)}
+    _PARTS.facts_before = {id(one): one._access.facts for one in list(_PARTS.all)}
     for one in list(_PARTS.all):
         one._access.used = False
 
@@ -76,7 +76,7 @@ def of_test() -> tuple[Sequence[Part], int]:
 
 def _was_used(emulator: Part) -> bool:
     access = emulator._access
-    return access.used or len(access.present.journal) > _PARTS.facts_before.get(id(emulator), 0)
+    return access.used or access.facts > _PARTS.facts_before.get(id(emulator), 0)
 
 
 def end_test() -> None:
