@@ -1,6 +1,6 @@
 """All invocations by their ids: those in memory, and those of which only the overflow knows."""
 
-from collections.abc import Iterator, Mapping, ValuesView
+from collections.abc import Collection, Iterator, Mapping, ValuesView
 from heapq import merge
 from typing import Final
 
@@ -21,9 +21,21 @@ class Invocations(Mapping[str, Recorded]):
     ``StoreError``."""
 
     def __init__(self) -> None:
-        self.here: Final[dict[str, Recorded]] = {}
+        self.here: dict[str, Recorded] = {}
         """Those in memory. One that came back, because of a late fact, is in the overflow as well, as it was before."""
         self.overflow: Overflow | None = None
+        self._left = 0
+        """How many have left ``here`` since it was made."""
+
+    def let_go(self, gone: Collection[Recorded]) -> dict[str, Recorded]:
+        """These are in the overflow, and leave memory. Returns ``here``, which is another dictionary now and then: one
+        that gets as many as it loses has three times the room that it needs as soon as Python enlarges it."""
+        for one in gone:
+            del self.here[one.id]
+        self._left += len(gone)
+        if 2 * self._left > len(self.here):
+            self.here, self._left = dict(self.here), 0  # ``copy`` would copy the room as well
+        return self.here
 
     def __getitem__(self, request_id: str) -> Recorded:
         found = self.find(request_id)

@@ -67,7 +67,7 @@ class Journal(Sequence[Fact]):
         self._numbers: dict[FunctionRef, Numbers] = {}
         """What the facts that have left, and the invocations of which there is a summary, come to."""
         self.invocations: Final = Invocations()
-        self._here: Final = self.invocations.here
+        self._here = self.invocations.here
         self.tasks: dict[FunctionRef, dict[str, Recorded]] = {}
         """The tasks of each function by their ids, in the order of submission; of one id, the newest."""
         self._overflow: Callable[[], Overflow] | None = None
@@ -276,8 +276,7 @@ class Journal(Sequence[Fact]):
         summaries = self._let_go(end)
         self._ended -= len(summaries)
         overflow.put([(place_of(summary), summary) for summary in summaries])
-        for summary in summaries:
-            del self._here[summary.id]
+        self._here = self.invocations.let_go(summaries)
         self._left(summaries)
 
     def _enough(self, ends: int) -> int:

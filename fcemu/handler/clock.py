@@ -45,7 +45,8 @@ class Held(Protocol):
         """Whether nobody has it."""
 
     def holder(self) -> int:
-        """The identifier of the thread that has taken it; 0 for one that runs nothing of a handler."""
+        """The identifier of the thread that has taken it; 0 where that is not known. Such a thread runs nothing of a
+        handler, and is taken for one that is still there."""
 
 
 class HandlerClock(Protocol):

@@ -20,7 +20,7 @@ def thread_of(ident: int) -> Any:
 
 
 def has_ended(ident: int) -> bool:
-    """Whether there is no such thread any more. 0 stands for one that is there: see ``Held.holder``."""
+    """Whether the thread that ``Held.holder`` names is not there any more."""
     return ident != 0 and thread_of(ident) is None
 
 
