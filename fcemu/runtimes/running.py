@@ -46,9 +46,14 @@ class Running:
 
     def write(self, text: str) -> None:
         """Add to the attempt's output, on any of its threads; one write is cut at 128 KB."""
+        with self.call.undisturbed():
+            self.add(text)
+
+    def add(self, text: str) -> None:
+        """``write`` where nothing can disturb the thread, because it is in the engine."""
         if len(text) > WRITE_LIMIT_BYTES // 4:
             text = text.encode("utf-8", "surrogateescape")[:WRITE_LIMIT_BYTES].decode("utf-8", "surrogateescape")
-        with self.call.undisturbed(), self._writing:
+        with self._writing:
             self.call.output.append(text)
 
     def source(self) -> Source:
