@@ -1,23 +1,27 @@
-"""Puts a server, its runtimes and an emulator together; the one place that does so."""
+"""Puts a server, its runtimes and an emulator together; the one place that does so.
+
+What speaks HTTP is imported by ``api_server``: an emulator in a test answers by calls, and many tests have no client.
+"""
 
 import asyncio
 import os
+import socket
 import threading
-from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager, closing
 from contextvars import Context
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from fcemu import __version__
-from fcemu.api.guard import Guard
-from fcemu.api.server import ApiServer as ApiServer
-from fcemu.api.state import ServerState
+from fcemu.api.state import CONNECTIONS_WAITING, ServerState, Tls
+from fcemu.collecting import no_collector
 from fcemu.config import FILE_NAMES, Definition
 from fcemu.config import Choices as Choices
+from fcemu.core.catalog import Catalog
 from fcemu.core.errors import FCError
 from fcemu.core.errors import StoreError as StoreError
 from fcemu.core.names import FunctionRef
@@ -27,10 +31,9 @@ from fcemu.core.resource_types import FUNCTIONS, TRIGGERS
 from fcemu.core.settings import Settings
 from fcemu.core.settings import settings_of as settings_of
 from fcemu.core.values import dataclass
+from fcemu.defining import Defined, catalog_after, catalog_of, recognised_by
 from fcemu.defining import Parts as Parts
-from fcemu.defining import catalog_after, catalog_of, recognised_by
 from fcemu.defining import define as define
-from fcemu.endpoints.authority import authority
 from fcemu.endpoints.environment import pointing, redirecting
 from fcemu.endpoints.environment import warning as warning_variables
 from fcemu.endpoints.environment import without_proxies as without_proxies
@@ -47,10 +50,13 @@ from fcemu.engine.ports import Store as Store
 from fcemu.engine.saving import caught_up, read_kept
 from fcemu.engine.shown import relative_to as relative_to
 from fcemu.mns.mailboxes import Mailboxes
-from fcemu.mns.wire.routes import MNS
 from fcemu.runtime_set import Runtimes as Runtimes
 from fcemu.senders import post
 from fcemu.server_loop import ServerLoop as ServerLoop
+
+if TYPE_CHECKING:
+    from fcemu.api.guard import Guard
+    from fcemu.api.server import ApiServer as ApiServer
 
 T = TypeVar("T")
 
@@ -111,12 +117,13 @@ def emulator_of(
     chance: Callable[[Settings], Chance] = chance_of,
     stub: Callable[[Sequence[object]], StandIn] | None = None,
     catch_up: bool = False,
+    catalog: Catalog | None = None,
 ) -> Emulator:
     """A new emulator: with nothing in its journal, or with what ``store`` has kept, where it also keeps what happens
     from now on. ``stub`` makes what runs steps; without it, code runs. ``catch_up``: its clock moves on by the time for
-    which nobody had the store. Raises ``StoreError``.
+    which nobody had the store. ``catalog``: what the definition defines, if that is at hand. Raises ``StoreError``.
     """
-    parts: dict[str, Any] = {"catalog": catalog_of(definition)}
+    parts: dict[str, Any] = {"catalog": catalog_of(definition) if catalog is None else catalog}
     if store is not None:
         kept, given = read_kept(store, None if packages is None else packages()), recognised_by(definition)
         parts = {"catalog": parts["catalog"], "store": store, "given": given}
@@ -149,11 +156,13 @@ class Recipe:
     """By what an emulator is made, and made again.
 
     ``options`` gives what was said; it is asked at each beginning, because the clock may start at the time of day.
-    ``isolate``, ``process`` and ``python`` are those of ``Runtimes``. ``kind``: what makes the emulator, by the rate of
+    ``defined``: what the definition defines. ``isolate``, ``process`` and ``python`` are those of ``Runtimes``.
+    ``kind``: what makes the emulator, by the rate of
     its clock. ``chance``: what answers the questions that FC leaves open.
     """
 
     definition: Definition
+    defined: Defined
     options: Callable[[], Mapping[str, object]]
     data: Data | None
     isolate: bool
@@ -175,6 +184,7 @@ class Recipe:
         python = value_of(said, "python")
         return cls(
             definition=definition,
+            defined=Defined(definition),
             options=options,
             data=Data.of(said),
             isolate=value_of(said, "isolate"),
@@ -195,20 +205,21 @@ class Host:
     One emulator after the other may live here, under the same URL.
     """
 
-    def __init__(self, server: ApiServer, runtimes: Runtimes, url: str) -> None:
-        """``url``: where a program on this machine reaches the server."""
-        self.server: Final = server
+    def __init__(self, state: ServerState, runtimes: Runtimes, url: str) -> None:
+        """``state``: that of the server. ``url``: where a program on this machine reaches it."""
+        self.state: Final = state
         self.runtimes: Final = runtimes
         self.url: Final = url
         self._store: Store | None = None
-        self._allowed: tuple[str, ...] = ()
+        self._making: Final = threading.Lock()
+        """The lock of whoever makes the emulator that is expected."""
         self._pid: Final = os.getpid()
-        server.state.parts = Parts(runtimes, lambda: self._recipe.options(), lambda: self._recipe.definition)
+        state.parts = Parts(runtimes, lambda: self._recipe.options(), lambda: self._recipe.definition)
 
     @property
     def emulator(self) -> Emulator | None:
-        """Who answers."""
-        return self.server.state.emulator
+        """The emulator that answers; one that is expected is made now."""
+        return self.state.emulator
 
     @property
     def endpoint(self) -> str:
@@ -220,12 +231,6 @@ class Host:
         """Whether this process is a fork of the one that the server lives in."""
         return os.getpid() != self._pid
 
-    def allow(self, hosts: Collection[str]) -> None:
-        """Answer under these host names, too, from now on, and no longer under those that were allowed before."""
-        if tuple(hosts) != self._allowed:  # else the guard goes on, which knows the names that it has seen
-            self._allowed = tuple(hosts)
-            self.server.guard = guard_of(allowed=hosts)
-
     def begin(self, recipe: Recipe, began: Callable[[Emulator], None] = _hear_nothing) -> Emulator:
         """Make an emulator, which answers from now on. ``began`` is called with it, and with each that takes its place
         after a reset or a restart, before it answers. Raises ``ValueError``, ``StoreError``, ``ForkedError``."""
@@ -233,13 +238,30 @@ class Host:
         self._began = began
         return self._go_on(settings_of(recipe.options()), self._opened())
 
+    def expect(self, recipe: Recipe, began: Callable[[Emulator], None]) -> None:
+        """As ``begin``, but the emulator is made when something first asks for it, a thread of this process or a
+        request: a suite makes an emulator for each test, and not each test uses it. For an emulator in which nothing
+        happens by itself, and which keeps nothing in a file.
+        """
+        self._recipe = recipe
+        self._began = began
+        self.state.expect(self.make)
+
+    def make(self) -> None:
+        """Make the emulator that is expected, unless another thread has done so. Raises ``ForkedError``."""
+        if self.is_elsewhere:  # the thread that has the lock may be in the other process
+            raise ForkedError
+        with self._making:
+            if self.state.is_expected:
+                self._answers(self._made_at_rest(self._recipe), None)
+
     def redefine(self, definition: Definition) -> list[str]:
         """Use ``definition`` in place of the one that there is, now and after each reset; what it defines no more is
         deleted. Returns why some of that stays. Raises ``ValueError`` where it wants other options than there are."""
         emulator, before = self.emulator, self._recipe.definition
         assert emulator is not None
         define(emulator, definition, stub=self.runtimes.stub, options=self._recipe.options())
-        self._recipe = replace(self._recipe, definition=definition)
+        self._recipe = replace(self._recipe, definition=definition, defined=Defined(definition))
         for ref in before.stubs.keys() - definition.stubs.keys():
             emulator.setup.unstub(ref)
         gone = {function.ref for function in before.functions} - {function.ref for function in definition.functions}
@@ -274,42 +296,63 @@ class Host:
             emulator.kill(store, self.runtimes.packages)
         again = self._go_on(emulator.settings, store)
         if in_memory:
-            again.stop_saving()
+            again.persistence.stop_for_good()
             self._store = None
         again.setup.put_back(added)
 
-    def leave(self, emulator: Emulator) -> None:
-        """Answer for ``emulator`` no longer; nothing happens when another is here already."""
-        if self.emulator is emulator:
-            self.server.state.put(None, None)
-            self._began = _hear_nothing
+    def leave(self, began: Callable[[Emulator], None]) -> None:
+        """Answer no longer for the emulator that was begun with ``began``; nothing happens when another is here
+        already. An emulator that is just being made for a request is there when this returns."""
+        with self._making:
+            if self._began == began:
+                self.state.put(None, None)
+                self._began = _hear_nothing
 
     def _opened(self) -> Store | None:
         return None if self._recipe.data is None else self._recipe.data.open()
 
+    def _made_at_rest(self, recipe: Recipe) -> Emulator:
+        settings = settings_of(recipe.options())
+        return self._made(recipe, settings, None, recipe.defined.catalog(settings.seed, settings.start))
+
+    def _made(
+        self, recipe: Recipe, settings: Settings, store: Store | None, catalog: Catalog | None = None
+    ) -> Emulator:
+        runtimes = self.runtimes
+        return emulator_of(
+            recipe.definition,
+            settings,
+            partial(runtimes, isolate=recipe.isolate, process=recipe.process, python=recipe.python),
+            recipe.kind(settings.rate),
+            runtimes.packages,
+            store,
+            chance=recipe.chance,
+            stub=runtimes.stub,
+            catch_up=recipe.data is not None and recipe.data.while_down == "catch-up",
+            catalog=catalog,
+        )
+
     def _go_on(self, settings: Settings, store: Store | None) -> Emulator:
-        recipe, runtimes = self._recipe, self.runtimes
         try:
             if self.is_elsewhere:
                 raise ForkedError
-            emulator = emulator_of(
-                recipe.definition,
-                settings,
-                partial(runtimes, isolate=recipe.isolate, process=recipe.process, python=recipe.python),
-                recipe.kind(settings.rate),
-                runtimes.packages,
-                store,
-                chance=recipe.chance,
-                stub=runtimes.stub,
-                catch_up=recipe.data is not None and recipe.data.while_down == "catch-up",
-            )
+            emulator = self._made(self._recipe, settings, store)
         except BaseException:
             if store is not None:
                 store.close()
             raise
+        return self._answers(emulator, store)
+
+    def _answers(self, emulator: Emulator, store: Store | None) -> Emulator:
         self._store = store
         self._began(emulator)
-        self.server.state.put(emulator, self.reset)
+        self.state.put(emulator, self.reset)
+        return emulator
+
+    def made_closed(self, recipe: Recipe) -> Emulator:
+        """An emulator that was expected and has ended before anything asked for it: nothing has happened in it."""
+        emulator = self._made_at_rest(recipe)
+        emulator.close()
         return emulator
 
 
@@ -336,7 +379,9 @@ class LocalHost(Host):
         self.host: Final = self._thread.host
         self.port: Final = self._thread.port
         url = f"http://{self.host}:{self.port}"
-        super().__init__(self._thread.server, Runtimes({"FCEMU_URL": url}), url)
+        super().__init__(self._thread.state, Runtimes({"FCEMU_URL": url}), url)
+        self.allow: Final = self._thread.allow
+        """Answer under these host names, too, from now on, and no longer under those that were allowed before."""
 
     def close(self) -> None:
         """Stop the server and close the runtimes; those of another process go on."""
@@ -346,19 +391,33 @@ class LocalHost(Host):
 
 
 class ServerThread:
-    """An API server with an event loop of its own in a thread of its own, so that any thread may block on it."""
+    """A server on loopback with an event loop of its own in a thread of its own, so that any thread may block on it.
+
+    It listens at once. The server itself is imported and made when the first client connects.
+    """
 
     def __init__(self, host: str = "127.0.0.1", port: int = 0) -> None:
-        self.server: Final = api_server()
+        self.state: Final = ServerState(version=__version__, tls=_authority)
+        self._listener: Final = socket.create_server((host, port), backlog=CONNECTIONS_WAITING)
+        self._listener.setblocking(False)
+        self.host: Final = host
+        self.port: Final[int] = self._listener.getsockname()[1]
+        self._server: ApiServer | None = None
+        self._allowed: tuple[str, ...] = ()
+        self._allowing: Final = threading.Lock()
+        self._starting: asyncio.Task[None] | None = None
         self._loop: Final = ServerLoop()
+        self._loop.add_reader(self._listener, self._begin)
         self._thread = threading.Thread(target=self._serve, name="fcemu-server", daemon=True)
         Context().run(self._thread.start)
-        self.host: Final = host
-        try:
-            self.port: Final = self._call(self.server.start(host, port))
-        except BaseException:
-            self._end()
-            raise
+
+    def allow(self, hosts: Collection[str]) -> None:
+        """Answer under these host names, too, from now on, and no longer under those that were allowed before."""
+        with self._allowing:
+            if tuple(hosts) != self._allowed:  # else the guard goes on, which knows the names that it has seen
+                self._allowed = tuple(hosts)
+                if self._server is not None:
+                    self._server.guard = guard_of(allowed=hosts)
 
     def _serve(self) -> None:
         """Run the loop to its end. An exception that leaves it belongs to the emulator that answers, which it closes;
@@ -368,37 +427,73 @@ class ServerThread:
             try:
                 return self._loop.run_forever()
             except BaseException as error:
-                emulator = self.server.state.emulator
+                emulator = self.state.emulator
                 if emulator is None:
                     raise
                 emulator.fail(error)
 
-    def _call(self, coroutine: Coroutine[Any, Any, T]) -> T:
-        return Context().run(asyncio.run_coroutine_threadsafe, coroutine, self._loop).result()
+    def _begin(self) -> None:
+        """On the loop: the first client is there."""
+        self._loop.remove_reader(self._listener)
+        self._starting = self._loop.create_task(self._start(), name="fcemu-server-start")
+
+    async def _start(self) -> None:
+        try:
+            with self._allowing, no_collector():
+                self._server = api_server(allowed=self._allowed, state=self.state)
+            await self._server.start_on(self._listener)
+        except Exception as error:  # a library that is missing, or broken: the emulator closes, and clients are cut off
+            self._listener.close()
+            if self.state.emulator is not None:
+                self.state.emulator.fail(error)
+
+    async def _stop(self) -> None:
+        if self._starting is not None:
+            await self._starting
+        if self._server is None:
+            self._loop.remove_reader(self._listener)
+        else:
+            await self._server.stop()
+        self._listener.close()
 
     def close(self) -> None:
         """Refuse connections, drop open ones, end the thread."""
         if self._loop.is_closed():
             return
-        self._call(self.server.stop())
-        self._end()
-
-    def _end(self) -> None:
+        Context().run(asyncio.run_coroutine_threadsafe, self._stop(), self._loop).result()
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
 
 
-def api_server(token: str = "", hosts: Collection[str] = (), allowed: Collection[str] = ()) -> ApiServer:
-    """A server without an emulator; its port speaks HTTP and TLS. ``token``: what every request must carry. ``hosts``:
-    where it will listen; ``allowed``: under which names it answers besides, see ``guard_of``."""
-    server = ApiServer(ServerState(version=__version__, tls=authority, mounts=[MNS]))
+def _authority() -> Tls:
+    """The certificate authority of this process."""
+    from fcemu.endpoints.authority import authority
+
+    return authority()
+
+
+def api_server(
+    token: str = "",
+    hosts: Collection[str] = (),
+    allowed: Collection[str] = (),
+    state: ServerState | None = None,
+) -> "ApiServer":
+    """A server, at first without an emulator; its port speaks HTTP and TLS. ``token``: what every request must carry.
+    ``hosts``: where it will listen; ``allowed``: under which names it answers besides, see ``guard_of``. ``state``:
+    what it answers for, where that is there before it."""
+    from fcemu.api.server import ApiServer
+    from fcemu.mns.wire.mount import MNS
+
+    server = ApiServer(ServerState(version=__version__, tls=_authority) if state is None else state, [MNS])
     server.guard = guard_of(token, hosts, allowed)
     return server
 
 
-def guard_of(token: str = "", hosts: Collection[str] = (), allowed: Collection[str] = ()) -> Guard:
+def guard_of(token: str = "", hosts: Collection[str] = (), allowed: Collection[str] = ()) -> "Guard":
     """What refuses requests of web pages: FC's and MNS's host names are good, and those that are given."""
+    from fcemu.api.guard import Guard
+
     return Guard(token, hosts, allowed, is_fc_host)
 
 
@@ -415,7 +510,7 @@ def choices_of(options: Mapping[str, Any]) -> Choices:
 
 def redirection(host: str, port: int) -> Redirection:
     """What brings the connections of this process to FC's hosts to an emulator; ``begin`` puts it in force."""
-    return Redirection((host, port), lambda: authority().pem, is_fc_host)
+    return Redirection((host, port), lambda: _authority().pem, is_fc_host)
 
 
 def environment(endpoint: str, settings: Settings, *, intercept: bool, token: str = "") -> dict[str, str]:

@@ -68,9 +68,10 @@ ALLOWED: dict[str, tuple[set[str], set[str], set[str]]] = {
     "senders": ({"core", "engine.ports"}, set(), set()),
     "stores": ({"core", "engine.ports", "stores"}, set(), set()),
     "runtime_set": ({"config", "core", "engine", "packages", "runtimes"}, set(), set()),
-    "defining": ({"api.setup", "config", "core", "engine", "runtime_set", "runtimes"}, set(), set()),
+    "defining": ({"api.state", "config", "core", "engine", "runtime_set", "runtimes"}, set(), set()),
     "host": (
         {
+            "collecting",
             "core",
             "defining",
             "engine",
@@ -120,12 +121,16 @@ def layer_of(file: Path) -> str:
 
 
 def imports(file: Path):
+    """The names that a file imports, with their lines; also those that ``late`` imports when they are called."""
     for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             yield from ((alias.name, node.lineno) for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{file}:{node.lineno}: relative import"
             yield from ((f"{node.module}.{alias.name}", node.lineno) for alias in node.names)
+        elif isinstance(node, ast.Call) and ast.unparse(node.func) == "late":
+            module, name = (ast.literal_eval(word) for word in node.args)
+            yield f"{module}.{name}", node.lineno
 
 
 def modules() -> dict[str, Path]:

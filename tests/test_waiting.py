@@ -19,9 +19,14 @@ def emulator():
         yield emulator
 
 
+def server_of(emulator):
+    ask(emulator)  # the server is made for its first client
+    return emulator._host._thread._server
+
+
 @pytest.fixture
 def watched(emulator):
-    return Waiting(emulator._host.server)
+    return Waiting(server_of(emulator))
 
 
 def ask(emulator):
@@ -77,7 +82,7 @@ def test_it_is_told_once(emulator, monkeypatch, capsys):
     emulator.function("echo").invoke_async(delay=200)
 
     async def scene():
-        async with telling_who_waits(emulator._host.server):
+        async with telling_who_waits(server_of(emulator)):
             for _ in range(20):
                 await asyncio.to_thread(ask, emulator)
 

@@ -5,10 +5,10 @@ from datetime import UTC, datetime
 from typing import Final
 from urllib.parse import urlsplit
 
-from fcemu.api.dialect import behind
+from fcemu.api.paths import behind
 from fcemu.api.signatures import verify
 from fcemu.api.wire import WireRequest
-from fcemu.core.domains import Route
+from fcemu.core.domains import DEFAULT_HOSTS, Route
 from fcemu.core.errors import AccessDenied, FCError, InvalidArgument, MethodNotAllowed, NotImplementedYet, NotLetIn
 from fcemu.core.http import HttpAnswer
 from fcemu.core.names import FunctionRef
@@ -17,8 +17,6 @@ from fcemu.core.triggers import HTTP, INTERNAL, Trigger, read_http
 from fcemu.core.values import dataclass
 from fcemu.engine.emulator import Emulator
 
-DEFAULT_HOSTS: Final = ".fcapp.run"
-"""What FC's own host names of triggers end with: ``{id}.{region}.fcapp.run``, ``{id}.{region}-vpc.fcapp.run``."""
 _HEADER_BYTES: Final = 8 * 1024
 _PATH_BYTES: Final = 4 * 1024
 """What an address may have behind its host, the query too. Source: async-invocation §2."""

@@ -1,21 +1,19 @@
 """``OwnRoutes`` finds what answers a request under /_fcemu/, and itself answers for health, document and reset.
 
-The clock is in ``moves.py``, what happened in ``history.py``, what is arranged in ``setup.py``.
+The clock is in ``moves.py``, what happened in ``history.py``, what is arranged in ``setup.py``. These modules are
+imported for the first request that they answer.
 """
 
 import asyncio
 import logging
 import threading
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
+from functools import cache, partial
 from typing import Any, Final
 
-from fcemu.api import defined, metrics, page, triggers
-from fcemu.api.dialect import Paths
-from fcemu.api.history import History
-from fcemu.api.mounts import Handler
-from fcemu.api.moves import Moves, clock_record
+from fcemu.api.mounts import Handler, Mount, late
 from fcemu.api.own_answers import BODY_BYTES, answer_of, problem_answer, read_body
-from fcemu.api.setup import SetupRoutes
+from fcemu.api.paths import Paths
 from fcemu.api.state import Reset, ServerState
 from fcemu.api.wire import Answer, Stream, WireRequest
 from fcemu.core.errors import AccessDenied, EntityTooLarge, FCError
@@ -30,28 +28,45 @@ PAGE: Final[tuple[list[str], ...]] = ([], [""])
 """The paths below it that are the page's."""
 TOKENLESS: Final = [route.path.split("/")[1:] for route in ROUTES if route.tokenless]
 """The paths below it whose answers tell nothing, so that they need no token."""
+_HERE: Final = ("show_health", "show_document", "retell_invocation", "show_authority", "reset")
+_BY_FUNCTIONS: Final[Mapping[str, Handler]] = {
+    "show_account": late("fcemu.api.defined", "show_account"),
+    "list_functions": late("fcemu.api.defined", "list_functions"),
+    "list_timers": late("fcemu.api.defined", "list_timers"),
+    "show_metrics": late("fcemu.api.metrics", "show_metrics"),
+    "show_page": late("fcemu.api.page", "show_page"),
+    "fire_timer": late("fcemu.api.triggers", "fire_timer"),
+    "fire_trigger": late("fcemu.api.triggers", "fire_trigger"),
+}
+"""What answers a route, by its name."""
+_BY_METHODS: Final[Mapping[Callable[..., object], tuple[str, ...]]] = {
+    late("fcemu.api.history", "History"): (
+        *("follow_journal", "show_timeline", "explain"),
+        *("list_invocations", "show_invocation", "stop_invocation", "rerun_invocation"),
+    ),
+    late("fcemu.api.moves", "Moves"): ("show_clock", "change_clock", "advance", "run_next", "run_until_idle"),
+    late("fcemu.api.setup", "SetupRoutes"): (
+        *("list_faults", "add_fault", "remove_faults", "show_stub", "put_stub", "remove_stub"),
+        *("show_definition", "list_problems", "add_definition", "show_code", "show_layer"),
+    ),
+}
+"""The names of routes that an object answers which has the server's state."""
 _LOG: Final = logging.getLogger("fcemu.api")
 
 
 class OwnRoutes:
     """Answers what is under ``/_fcemu/`` for the emulator that ``state`` has."""
 
-    def __init__(self, state: ServerState) -> None:
+    def __init__(self, state: ServerState, mounts: Collection[Mount]) -> None:
         self._state: Final = state
         self._resetting: Final = threading.Lock()
-        parts = (
-            self,
-            History(state),
-            Moves(state),
-            SetupRoutes(state),
-            defined,
-            metrics,
-            page,
-            triggers,
-        )
-        handlers: dict[str, Handler] = {}
-        for answering in [*map(_handlers_of, parts), *(mount.own for mount in state.mounts)]:
-            handlers |= answering
+        handlers: dict[str, Handler] = {name: getattr(self, name) for name in _HERE}
+        handlers |= _BY_FUNCTIONS
+        for make, names in _BY_METHODS.items():
+            part = cache(partial(make, state))
+            handlers |= {name: partial(_by_method, part, name) for name in names}
+        for mount in mounts:
+            handlers |= mount.own
         if lost := [route.name for route in ROUTES if route.name not in handlers]:
             raise LookupError(f"routes of /{PREFIX}/ without a handler: {', '.join(lost)}")
         self._paths: Final = Paths((route.method, route.path, (route, handlers[route.name])) for route in ROUTES)
@@ -99,6 +114,8 @@ class OwnRoutes:
             await asyncio.to_thread(self._reset_in_turn, self._state.reset, options)
         except ValueError as wrong:
             raise Problem("invalid-field", str(wrong)) from None
+        from fcemu.api.moves import clock_record
+
         return clock_record(self._state.emulator or request.emulator)
 
     def _reset_in_turn(self, reset: Reset, options: Mapping[str, object]) -> None:
@@ -107,9 +124,8 @@ class OwnRoutes:
             reset(options)
 
 
-def _handlers_of(part: object) -> dict[str, Handler]:
-    """What a module or an object has for routes, under their names."""
-    return {route.name: getattr(part, route.name) for route in ROUTES if hasattr(part, route.name)}
+async def _by_method(part: Callable[[], object], name: str, request: WireRequest, *given: object) -> Any:
+    return await getattr(part(), name)(request, *given)
 
 
 async def _answer(

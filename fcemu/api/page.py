@@ -4,7 +4,6 @@ from typing import Final
 
 from multidict import istr
 
-from fcemu import ui
 from fcemu.api.wire import Answer, WireRequest, status_line
 
 PATH: Final = "/_fcemu/"
@@ -20,6 +19,8 @@ _MODE: Final = istr("Sec-Fetch-Mode")
 
 async def show_page(request: WireRequest) -> Answer:
     """The page tells nothing; what it shows, it asks for by fcemu's own API."""
+    from fcemu import ui  # the page itself
+
     head = (
         f"{status_line(200)}Content-Type: text/html; charset=utf-8\r\nContent-Security-Policy: {POLICY}\r\n"
         "X-Content-Type-Options: nosniff\r\nReferrer-Policy: no-referrer\r\nCache-Control: no-cache\r\n"

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Any, Final
 
-from fcemu.api.state import Parts, ServerState
+from fcemu.api.state import BadDefinition, Parts, ServerState
 from fcemu.api.wire import WireRequest
 from fcemu.core.errors import FCError
 from fcemu.core.names import LATEST, FunctionRef
@@ -17,15 +17,6 @@ from fcemu.engine.ports import StandIn
 from fcemu.own_api import records
 from fcemu.own_api.codec import FUNCTION_NAME, given_in
 from fcemu.own_api.problems import Problem, not_found, not_yet
-
-
-class BadDefinition(ValueError):
-    """A definition that cannot be used; ``problems`` are all that is wrong with it, each with ``path``, ``message`` and
-    ``hints``."""
-
-    def __init__(self, text: str, problems: list[dict[str, Any]]) -> None:
-        super().__init__(text)
-        self.problems = problems
 
 
 class SetupRoutes:

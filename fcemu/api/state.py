@@ -1,17 +1,29 @@
 """ServerState: what a server answers for, and the ways from other threads to its loop."""
 
 import asyncio
-import ssl
-from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Any, Final, Protocol
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from fcemu.api.mounts import Mount
 from fcemu.api.wakeups import Wakeups
 from fcemu.core.stubs import Step
 from fcemu.engine.emulator import Emulator
 from fcemu.engine.ports import StandIn
 
+if TYPE_CHECKING:
+    import ssl
+
+CONNECTIONS_WAITING: Final = 1024
+"""How many connections the system keeps that the server has not taken yet."""
 Reset = Callable[[Mapping[str, object]], None]
+
+
+class BadDefinition(ValueError):
+    """A definition that cannot be used; ``problems`` are all that is wrong with it, each with ``path``, ``message`` and
+    ``hints``."""
+
+    def __init__(self, text: str, problems: list[dict[str, Any]]) -> None:
+        super().__init__(text)
+        self.problems = problems
 
 
 class Tls(Protocol):
@@ -21,7 +33,7 @@ class Tls(Protocol):
     def pem(self) -> str:
         """What such a client has to trust."""
 
-    def server_context(self) -> ssl.SSLContext:
+    def server_context(self) -> "ssl.SSLContext":
         """With certificates for whatever name a client asks for."""
 
 
@@ -78,7 +90,7 @@ class ServerState:
 
     ``reset`` puts a new emulator here, made like the one before but for the options it is given (``seed``, ``start``).
     ``parts``: what defines and stubs functions. ``tls``: what the port presents when it is spoken to in TLS; made when
-    that happens. ``mounts``: the APIs of other services on the same port.
+    that happens.
     """
 
     wakeups: Wakeups
@@ -92,23 +104,40 @@ class ServerState:
         reset: Reset | None = None,
         parts: Parts | None = None,
         tls: Callable[[], Tls] | None = None,
-        mounts: Collection[Mount] = (),
     ) -> None:
         self.version: Final = version
         self.tls: Final = tls
-        self.mounts: Final = mounts
-        self.emulator = emulator
-        """Who answers; ``put`` exchanges it. Without one, every request is refused with 503."""
+        self._emulator = emulator
+        self._make: Callable[[], object] | None = None
+        """Makes the emulator that is expected here, and puts it here."""
         self.reset = reset
         self.parts = parts
         self.streams: Final[set[News]] = set()
         """What tells the clients that listen to the journal."""
 
+    @property
+    def emulator(self) -> Emulator | None:
+        """The emulator that answers. Without one, the server refuses every request with 503."""
+        if self._make is not None:
+            self._make()
+        return self._emulator
+
+    @property
+    def is_expected(self) -> bool:
+        """Whether nothing has asked for the emulator yet, so that it is not made."""
+        return self._make is not None
+
     def put(self, emulator: Emulator | None, reset: Reset | None) -> None:
         """From now on ``emulator`` answers, and what listens to the one before ends."""
         self.reset = reset
-        self.emulator = emulator
+        self._emulator = emulator
+        self._make = None
         self.end_streams()
+
+    def expect(self, make: Callable[[], object]) -> None:
+        """From now on an emulator answers that ``make`` makes, and ``put``s here, when something first asks for it."""
+        self.put(None, None)
+        self._make = make
 
     def end_streams(self) -> None:
         """Let every stream end; called on any thread."""

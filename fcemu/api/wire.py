@@ -251,6 +251,10 @@ _dated = (0, "")
 """A second since 1970, and how it is written."""
 
 
+Response = Answer | Stream
+"""What a route returns."""
+
+
 def _date() -> str:
     """The real time of day, as the header ``Date`` has it."""
     global _dated

@@ -5,7 +5,6 @@ import gc
 import logging
 import os
 import signal
-import sys
 from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext, suppress
 from datetime import UTC, datetime
@@ -16,9 +15,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from fcemu import __version__, config, host
 from fcemu.commands.functions import told_trigger
+from fcemu.commands.log import Writer
 from fcemu.commands.printing import Table
 from fcemu.commands.signals import handle_signal
-from fcemu.commands.terminal import Terminal, Writer
+from fcemu.commands.terminal import Terminal
 from fcemu.commands.waiting import telling_who_waits
 from fcemu.commands.watching import watching
 from fcemu.config import Definition
@@ -33,6 +33,7 @@ from fcemu.own_api.routes import PREFIX
 
 if TYPE_CHECKING:
     from fcemu.client import Client
+    from fcemu.host import ApiServer
     from fcemu.own_api.records import Function as FunctionRecord
     from fcemu.runtimes.debugging import Debugging
 
@@ -112,12 +113,13 @@ class CannotListen(Exception):
     """The port cannot be had; the text says why, and what now."""
 
 
-def run(plan: Plan) -> None:
-    """Serve until SIGINT or SIGTERM. Raises ``CannotListen``, and ``ValueError`` for options that do not fit."""
+def run(plan: Plan, stderr: Writer) -> None:
+    """Serve until SIGINT or SIGTERM, and tell all that happens on ``stderr``. Raises ``CannotListen``, and
+    ``ValueError`` for options that do not fit."""
     prepare(plan)
     _allow_files()
     with asyncio.Runner(loop_factory=host.ServerLoop) as runner:
-        runner.run(_serve(plan))
+        runner.run(_serve(plan, stderr))
 
 
 def prepare(plan: Plan) -> None:
@@ -151,6 +153,7 @@ class Served:
     host: Host
     settings: Settings
     token: str
+    server: "ApiServer"
 
     @property
     def url(self) -> str:
@@ -185,14 +188,14 @@ class Served:
         return host.environment(self.host.endpoint, self.settings, intercept=False, token=self.token)
 
 
-async def _serve(plan: Plan) -> None:
+async def _serve(plan: Plan, stderr: Writer) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         handle_signal(loop, number, stop.set)
     async with (
-        served(plan, narrate=True) as running,
-        telling_who_waits(running.host.server, LOG.warning),
+        served(plan, narrate_on=stderr) as running,
+        telling_who_waits(running.server, LOG.warning),
         environment(plan, running) as variables,
     ):
         # The first requests come meanwhile: where no function is defined, nothing has to be asked before the greeting.
@@ -249,9 +252,9 @@ def _debugging(plan: Plan, recipe: host.Recipe) -> "Debugging | None":
 
 
 @asynccontextmanager
-async def served(plan: Plan, *, narrate: bool) -> AsyncIterator[Served]:
-    """An emulator behind its server for the length of an ``async with``; with ``narrate``, all that happens is told on
-    stderr. Raises ``CannotListen``, ``ValueError``."""
+async def served(plan: Plan, *, narrate_on: Writer | None) -> AsyncIterator[Served]:
+    """An emulator behind its server for the length of an ``async with``; all that happens is told on ``narrate_on``,
+    where there is one. Raises ``CannotListen``, ``ValueError``."""
     token = plan["token"] or ("" if _is_loopback(plan["host"]) else _new_token())
     recipe = host.Recipe.of(plan.definition, plan.options)
     debugging = _debugging(plan, recipe)
@@ -263,8 +266,8 @@ async def served(plan: Plan, *, narrate: bool) -> AsyncIterator[Served]:
     url = base_url(plan["host"], port)
     variables = {"FCEMU_URL": url} | ({TOKEN: token} if token else {})
     runtimes = host.Runtimes(variables, debugging, asyncio.get_running_loop(), plan["pass_env"])
-    here = Host(server, runtimes, url)
-    terminal = _terminal(plan) if narrate else None
+    here = Host(server.state, runtimes, url)
+    terminal = None if narrate_on is None else _terminal(plan, narrate_on)
     try:
         emulator = here.begin(recipe, *([] if terminal is None else [terminal.hear]))
     except BaseException:
@@ -277,7 +280,7 @@ async def served(plan: Plan, *, narrate: bool) -> AsyncIterator[Served]:
     gc.set_threshold(*_PATIENT_COLLECTOR)
     gc.enable()
     try:
-        yield Served(plan, here, emulator.settings, token)
+        yield Served(plan, here, emulator.settings, token, server)
     finally:
         if ready_file is not None:
             ready_file.unlink(missing_ok=True)
@@ -289,13 +292,13 @@ async def served(plan: Plan, *, narrate: bool) -> AsyncIterator[Served]:
         runtimes.close()
 
 
-def _terminal(plan: Plan) -> Terminal:
+def _terminal(plan: Plan, writer: Writer) -> Terminal:
     """What tells of all that happens; then what handlers write is told there, and not shown a second time."""
     from fcemu.runtimes import streams  # only inline functions need it
 
     streams.hide()
     as_json = plan["log_format"] == "json"
-    return Terminal(Writer(sys.stderr), quiet=plan["quiet"], verbose=plan["verbose"], as_json=as_json)
+    return Terminal(writer, quiet=plan["quiet"], verbose=plan["verbose"], as_json=as_json)
 
 
 def base_url(host: str, port: int) -> str:

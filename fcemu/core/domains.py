@@ -10,6 +10,8 @@ from fcemu.core.names import LATEST, FunctionRef
 from fcemu.core.stamps import UNSTAMPED, Stamp
 from fcemu.core.values import dataclass
 
+DEFAULT_HOSTS: Final = ".fcapp.run"
+"""What FC's own host names of triggers end with: ``{id}.{region}.fcapp.run``, ``{id}.{region}-vpc.fcapp.run``."""
 NO_ADDRESS: Final = r"(?!(?:.*\.)?(?:\d+|0[xX][0-9A-Fa-f]*)\.?$)(?!localhost\.?$)"
 """What stands before a pattern of custom domains: an address, or ``localhost``, is a machine's own name, under which
 FC's API answers. ASSUMED: fcemu refuses an address or ``localhost`` as a custom domain, as FC, which asks that a domain

@@ -5,6 +5,12 @@ from typing import Final
 
 from fcemu.core.values import dataclass
 
+V2016: Final = "2016-08-15"
+V2021: Final = "2021-04-06"
+V2023: Final = "2023-03-30"
+VERSIONS: Final = (V2016, V2021, V2023)
+"""The versions of FC's API: the first two have the generation ``FC2``, the third has ``FC3``."""
+
 
 class IdStyle(Enum):
     """How a generation writes request and instance ids (async-invocation §1.4)."""

@@ -9,8 +9,6 @@ from shlex import quote
 from typing import Final
 from warnings import catch_warnings, simplefilter
 
-from fcemu.endpoints.authority import authority, truststore
-
 REDIRECT_TO: Final = "FCEMU_REDIRECT_TO"
 """Where the bootstraps of children bring FC's hosts: ``host:port``."""
 REDIRECT_ONLY: Final = "FCEMU_REDIRECT_ONLY"
@@ -87,6 +85,8 @@ def intercepting(
     """
     pointers = {name: environment[name] for name in pointing("", "", "") if name in environment}
     proxy = f"http://127.0.0.1:{proxy_port}"
+    from fcemu.endpoints.authority import authority
+
     ours = authority().pem
     bundle = _written(folder / "bundle.pem", [_trusted(environment), ours])
     store = folder / "trusted.p12"
@@ -121,6 +121,8 @@ def _java_options(proxy_port: int, store: Path) -> list[str]:
 
 def _java_store(bundle: Path) -> bytes:
     from cryptography import x509
+
+    from fcemu.endpoints.authority import truststore
 
     certificates = {}
     for text in bundle.read_text(encoding="utf-8").split("-----BEGIN CERTIFICATE-----")[1:]:

@@ -79,7 +79,8 @@ class Deliveries:
         fate = self._chance.fate_of(invocation) if self._chance.troubles else None
         if fate is not None:
             word = "report lost" if fate.lost else "report late" if fate.late else "report twice"
-            self._journal.record(FaultStruck(now, invocation.id, invocation.last_attempt, word), invocation)
+            struck = FaultStruck(now, invocation.id, invocation.last_attempt, word, self._chance.told())
+            self._journal.record(struck, invocation)
         if isinstance(destination, FunctionDestination):
             if fate is None:
                 self._invoke(destination, body, invocation, now)

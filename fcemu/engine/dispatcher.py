@@ -331,7 +331,7 @@ class Dispatcher:
         return self.exited(now - run.started)
 
     def _struck(self, invocation: Invocation, number: int, fault: str, now: datetime) -> None:
-        self._journal.record(FaultStruck(now, invocation.id, number, fault), invocation)
+        self._journal.record(FaultStruck(now, invocation.id, number, fault, self._chance.told()), invocation)
 
     def due_again(self, fact: Delayed | Redelivered | RetryPlanned, invocation: Invocation) -> None:
         """There will be another attempt, at the instant that ``fact`` says."""

@@ -5,6 +5,7 @@ from _thread import get_ident
 from typing import Final
 
 from fcemu.handler.locks import RealLock
+from fcemu.handler.time.locks import forget_holders
 from fcemu.handler.time.switch import ON_THREADS
 from fcemu.handler.time.uuids import SOURCE, Source
 from fcemu.runtimes import imports, last_words, os_environ, root_logger, streams, sys_modules, thread_numbers, timeshift
@@ -81,6 +82,7 @@ def end(running: Running) -> None:
         ON_THREADS.pop(me, None)
     else:
         ON_THREADS[me] = before
+    forget_holders(ON_THREADS)
     _end(running)
     timeshift.leave()
 

@@ -15,7 +15,7 @@ from fcemu.api.server import ApiServer
 from fcemu.api.state import ServerState
 from fcemu.engine.emulator import Emulator
 from fcemu.host import guard_of
-from fcemu.mns.wire.routes import MNS
+from fcemu.mns.wire.mount import MNS
 
 FC2 = "/2016-08-15/services/media/functions/{}/invocations"
 FC3 = "/2023-03-30/functions/{}/invocations"
@@ -43,7 +43,7 @@ class Served:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="test-server")
         self._thread.start()
-        self.api = ApiServer(ServerState(emulator, version="1.2.3", mounts=[MNS], **options))
+        self.api = ApiServer(ServerState(emulator, version="1.2.3", **options), [MNS])
         self.api.guard = guard_of(allowed=NAMES)
         self._running = True
         self.port = self._call(self.api.start("127.0.0.1", 0))

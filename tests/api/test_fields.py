@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from fcemu.api import v2016_08_15, v2021_04_06, v2023_03_30
-from fcemu.api.server import DIALECTS
+from fcemu.api.fc import DIALECTS
 from fcemu.config import EMPTY
 from fcemu.config.parse import parse
 from fcemu.config.problems import Report

@@ -14,7 +14,7 @@ from api.plane import SERVICE, VERSIONS, Plane, code, told, zipped
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from fcemu.api.server import DIALECTS
+from fcemu.api.fc import DIALECTS
 from fcemu.core.names import FunctionRef
 from fcemu.core.releases import Owner
 from fcemu.core.resource_types import ALIASES, ASYNC, DOMAINS, FUNCTIONS, SERVICES, TRIGGERS

@@ -10,9 +10,9 @@ from api.harness import FC2, FC3
 from api.plane import Plane
 from patience import WAIT_SECONDS
 
-from fcemu.api.dialect import ANY_METHOD
+from fcemu.api.fc import DIALECTS
 from fcemu.api.guard import Guard
-from fcemu.api.server import DIALECTS
+from fcemu.api.paths import ANY_METHOD
 from fcemu.endpoints.hosts import is_fc_host
 from fcemu.mns.wire.routes import ROUTES
 from fcemu.own_api.routes import PREFIX

@@ -8,8 +8,9 @@ from api.harness import FC3
 from fakes import make
 
 from fcemu.api import v2016_08_15, v2021_04_06, v2023_03_30
-from fcemu.api.dialect import ANY_METHOD, Operation, Paths, split_target
-from fcemu.api.server import DIALECTS, HANDLERS, answered
+from fcemu.api.dialect import Operation
+from fcemu.api.fc import DIALECTS, HANDLERS, answered
+from fcemu.api.paths import ANY_METHOD, Paths, split_target
 
 LATER = [
     (dialect.version, operation)

@@ -12,16 +12,17 @@ from enum import Enum
 from typing import Any, Final
 
 from fcemu.core.fields.kinds import Kind
+from fcemu.core.generation import V2016 as V2016
+from fcemu.core.generation import V2021 as V2021
+from fcemu.core.generation import V2023 as V2023
+from fcemu.core.generation import VERSIONS
 from fcemu.core.names import NAME
 from fcemu.core.values import dataclass
 
-V2016: Final = "2016-08-15"
-V2021: Final = "2021-04-06"
-V2023: Final = "2023-03-30"
 IN_2_0: Final = (V2016, V2021)
 """The API versions that know functions of 2.0, which belong to services."""
 IN_3_0: Final = (V2023,)
-ALL: Final = (*IN_2_0, *IN_3_0)
+ALL: Final = VERSIONS
 ABSENT: Final = object()
 """The default of a field that is not shown where it was never set."""
 

@@ -97,7 +97,7 @@ def _address(emulator: Emulator, kind: str, name: str) -> str:
     return f"{kind}:{name}"
 
 
-HANDLERS: Final[Mapping[str, Handler]] = {
+_HANDLERS: Final[Mapping[str, Handler]] = {
     routes.LIST_QUEUES.name: _queues,
     routes.LIST_TOPICS.name: _topics,
     routes.SEND_MESSAGE.name: _send,
@@ -106,3 +106,8 @@ HANDLERS: Final[Mapping[str, Handler]] = {
     **{route.name: partial(_clear, kind) for kind, route in routes.CLEAR_MESSAGES.items()},
 }
 """By the names of their routes."""
+
+
+async def answer(name: str, request: WireRequest, *given: object) -> Any:
+    """What the route of that name answers."""
+    return await _HANDLERS[name](request, *given)

@@ -11,8 +11,8 @@ from contextlib import suppress
 from functools import partial
 from typing import Any, Final, NamedTuple
 
-from fcemu.api.dialect import Paths
-from fcemu.api.mounts import Found, Mount
+from fcemu.api.mounts import Route
+from fcemu.api.paths import Paths
 from fcemu.api.wakeups import resolve
 from fcemu.api.wire import Answer, WireRequest, status_line
 from fcemu.core.errors import AccessDenied, FCError
@@ -20,7 +20,7 @@ from fcemu.mns.collection import Collection
 from fcemu.mns.errors import MNSError, invalid
 from fcemu.mns.mail import Sending
 from fcemu.mns.queue import MOST_IN_BATCH, Received
-from fcemu.mns.wire import forms, own_routes
+from fcemu.mns.wire import forms
 from fcemu.mns.xml import Element, Fields, read_xml, write_xml
 
 PAUSED_POLL_SECONDS: Final = 0.5
@@ -333,7 +333,7 @@ ROUTES: Final[Mapping[tuple[str, str], Handler]] = {
 _PATHS: Final = Paths((method, path, handler) for (method, path), handler in ROUTES.items())
 
 
-def find(method: str, segments: list[str], query: Mapping[str, str]) -> Found:
+def find(method: str, segments: list[str], query: Mapping[str, str]) -> Route:
     """What answers a request, and what writes the answer when that fails."""
     found = _PATHS.find(method, segments)
 
@@ -343,8 +343,4 @@ def find(method: str, segments: list[str], query: Mapping[str, str]) -> Found:
         handler, path = found
         return handler(Call(request, path, query))
 
-    return handle, _refusal
-
-
-MNS: Final = Mount(frozenset(kind.plural for kind in _KINDS), find, own_routes.HANDLERS)
-"""MNS, for the server."""
+    return Route(handle, _refusal)
