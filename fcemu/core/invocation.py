@@ -87,6 +87,7 @@ TRANSITIONS: Final[dict[State, dict[type[Any], State]]] = {
 }
 """Which state follows which fact. Any other fact that moves a state is impossible and raises."""
 
+_NOWHERE: Final[dict[type[Any], State]] = {}
 _ENQUEUED: Final = State.ENQUEUED
 TERMINAL: Final = frozenset(State) - TRANSITIONS.keys()
 MOVING: Final = frozenset(kind for row in TRANSITIONS.values() for kind in row)
@@ -264,13 +265,13 @@ class Invocation:
         """Fold one more fact in. Raises ``ImpossibleMove``."""
         kind = type(fact)
         if kind in MOVING:
-            self.state = TRANSITIONS[self.state].get(kind) or next_state(self.state, kind)  # it raises
+            row = TRANSITIONS.get(self.state, _NOWHERE)
+            self.state = row[kind] if kind in row else next_state(self.state, kind)  # it raises
         self.told += 1
         if self.history is not None:
             self.history.append(fact)
-        fold = _FOLDS.get(kind)
-        if fold is not None:
-            fold(self, fact)
+        if kind in _FOLDS:
+            _FOLDS[kind](self, fact)
 
     @property
     def attempts(self) -> tuple[Attempt, ...]:

@@ -53,7 +53,8 @@ class Output:
             self.heard(text)
         self._new.append(text)
         self._characters += len(text)
-        if len(self._new) >= _PIECES or self._characters >= min(_CHARACTERS, self._half // 4):
+        characters = self._characters
+        if len(self._new) >= _PIECES or characters >= _CHARACTERS or characters >= self._half // 4:
             self._settle()
 
     def text(self) -> str:

@@ -355,11 +355,12 @@ class Dispatcher:
             if isinstance(outcome, outcomes.Halted | outcomes.Stuck):
                 return Stopped(now, request_id)
             return Failed(now, request_id, f"{outcome.word}; a synchronous call is not retried")
-        match decide(outcome, invocation.tally(), self._policy_now(invocation, plan), now):
-            case RetryAt(due):
-                return RetryPlanned(now, request_id, due)
-            case Fail(reason):
-                return Failed(now, request_id, reason)
+        decision = decide(outcome, invocation.tally(), self._policy_now(invocation, plan), now)
+        match decision:
+            case RetryAt():
+                return RetryPlanned(now, request_id, decision.due)
+            case Fail():
+                return Failed(now, request_id, decision.reason)
             case Stop():
                 return Stopped(now, request_id)
             case Succeed():

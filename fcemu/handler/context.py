@@ -92,22 +92,10 @@ class Context:
 
     def __init__(self, call: Call) -> None:
         self._call = call
-
-    @Late
-    def request_id(self) -> str:
-        return self._call.request_id
-
-    @Late
-    def region(self) -> str:
-        return self._call.account.region
-
-    @Late
-    def account_id(self) -> str:
-        return self._call.account.id
-
-    @Late
-    def retry_count(self) -> str:
-        return str(self._call.retry_count)
+        self.request_id = call.request_id
+        self.region = call.account.region
+        self.account_id = call.account.id
+        self.retry_count = str(call.retry_count)
 
     def getLogger(self) -> logging.Logger:  # noqa: N802 (FC's name)
         """The logger whose records carry this request's id."""

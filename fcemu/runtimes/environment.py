@@ -12,6 +12,7 @@ from fcemu.core.languages import is_modern_node
 from fcemu.core.names import Account
 from fcemu.engine.ports import Call
 from fcemu.handler.context import is_newer
+from fcemu.handler.locks import RealLock
 from fcemu.runtimes.namespace import Namespace
 
 KEPT: Final = frozenset({"FC_RUNTIME_VERSION"})
@@ -82,6 +83,7 @@ class Environment:
         "qualifier",
         "streams",
         "version",
+        "writing",
     )
 
     def __init__(self, call: Call, extra: Mapping[str, str]) -> None:
@@ -99,6 +101,8 @@ class Environment:
         """What its code has assigned to ``sys.stdout`` and ``sys.stderr``."""
         self.numbers: Final[dict[object, Iterator[int]]] = {}
         """The numbers of its threads and pools: ``thread_numbers.py``."""
+        self.writing: Final = RealLock()
+        """Held by the thread that adds to the output of an attempt."""
 
     @property
     def fixed(self) -> Mapping[str, str]:

@@ -97,7 +97,7 @@ class Namespace:
         module = self.modules.get(path)
         if module is None or path in self._loading:
             return None
-        test_name = self.test_names.get(path)
+        test_name = self.test_names.get(path) if self.test_names else None
         return module if test_name is None or sys.modules.get(test_name) is module else None
 
     def handler_module(self, path: str) -> ModuleType:

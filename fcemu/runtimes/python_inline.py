@@ -186,40 +186,43 @@ def _module(running: Running) -> ModuleType:
 def _attempt(running: Running, handler: Handler | None, hook: Hook | None, *, alone: bool = False) -> Finish:
     """Run ``hook``, where there is one, and then the handler, but for a hook that comes ``alone``."""
     __tracebackhide__ = True
-    call = running.call
+    call, failure = running.call, None
     views.begin(running)
     try:
         with call.user_code:
+            if hook is not None:
+                hook(running.namespace, call, running.write)
+            if alone:
+                return Finish(Returned(b""), call.output.text())
             try:
-                if hook is not None:
-                    hook(running.namespace, call, running.write)
-                if alone:
-                    return Finish(Returned(b""), call.output.text())
-                try:
-                    body, answer = call_handler(running.namespace, call, handler)
-                    http = None if answer is None else HttpAnswer(answer.status, tuple(answer.headers))
-                    finish = Finish(Returned(body, http), call.output.text())
-                except Exception as error:
-                    finish = _failed(running, error)
-                if call.function.pre_freeze and handler is None:
-                    pre_freeze(running.namespace, call, running.write)
-                    finish.output = call.output.text()
-                return finish
-            except NotInitialized as failed:
-                outcome = FunctionError(INITIALIZATION, failed.document, failed.name)
-                return Finish(outcome, call.output.text(), failed.__cause__ or failed, broken=True)
-            except Abandoned as ended:
-                return Finish(Halted("abandoned"), call.output.text(), ended, broken=True)
-            except BaseException as error:  # SystemExit and its like end the process in FC
-                return Finish(call.clock.exited(), call.output.text(), error, broken=True)
+                body, answer = call_handler(running.namespace, call, handler)
+            except Exception as error:
+                failure = *failure_of(error, call), error
+        if failure is None:
+            http = None if answer is None else HttpAnswer(answer.status, tuple(answer.headers))
+            finish = Finish(Returned(body, http), call.output.text())
+        else:
+            finish = _failed(running, *failure)
+            failure = None  # the exception has this frame: a circle
+        if call.function.pre_freeze and handler is None:
+            with call.user_code:
+                pre_freeze(running.namespace, call, running.write)
+            finish.output = call.output.text()
+        return finish
+    except NotInitialized as failed:
+        outcome = FunctionError(INITIALIZATION, failed.document, failed.name)
+        return Finish(outcome, call.output.text(), failed.__cause__ or failed, broken=True)
+    except Abandoned as ended:
+        return Finish(Halted("abandoned"), call.output.text(), ended, broken=True)
+    except BaseException as error:  # SystemExit and its like end the process in FC
+        return Finish(call.clock.exited(), call.output.text(), error, broken=True)
     finally:
         views.end(running)
 
 
-def _failed(running: Running, error: Exception) -> Finish:
+def _failed(running: Running, name: str, document: bytes, error: Exception) -> Finish:
     """The handler has raised ``error``, which is a line in its log, too (runtimes §1.6)."""
     call = running.call
-    name, document = failure_of(error, call)
-    running.write(f"{text_of(call.clock.now())} {call.request_id} [ERROR] {document.decode()}\n")
+    running.add(f"{text_of(call.clock.now())} {call.request_id} [ERROR] {document.decode()}\n")
     cause = error.__cause__ if isinstance(error, LoadFailed) else None
     return Finish(FunctionError(UNHANDLED, document, name), call.output.text(), cause or error)

@@ -6,7 +6,6 @@ from typing import Final
 
 from fcemu.engine.ports import Call
 from fcemu.handler.clock import HandlerClock
-from fcemu.handler.locks import RealLock
 from fcemu.handler.time.uuids import Source
 from fcemu.runtimes.environment import Environment
 from fcemu.runtimes.namespace import Namespace
@@ -20,7 +19,6 @@ class Running:
 
     __slots__ = (
         "_source",
-        "_writing",
         "call",
         "clock_before",
         "environment",
@@ -34,7 +32,6 @@ class Running:
         self.call = call
         self.namespace = namespace
         self.environment = environment
-        self._writing = RealLock()
         self._source: Source | None = None
         self.is_over = False
         self.clock_before: HandlerClock | None = None
@@ -46,14 +43,19 @@ class Running:
 
     def write(self, text: str) -> None:
         """Add to the attempt's output, on any of its threads; one write is cut at 128 KB."""
+        with self.call.undisturbed():
+            self.add(text)
+
+    def add(self, text: str) -> None:
+        """``write`` where nothing can disturb the thread, because it is in the engine."""
         if len(text) > WRITE_LIMIT_BYTES // 4:
             text = text.encode("utf-8", "surrogateescape")[:WRITE_LIMIT_BYTES].decode("utf-8", "surrogateescape")
-        with self.call.undisturbed(), self._writing:
+        with self.environment.writing:
             self.call.output.append(text)
 
     def source(self) -> Source:
         """Where its ids of virtual time come from, on any of its threads; few attempts need it."""
-        with self.call.undisturbed(), self._writing:
+        with self.call.undisturbed(), self.environment.writing:
             if self._source is None:
                 self._source = Source(self.call.request_id, self.call.attempt)
             return self._source

@@ -334,16 +334,17 @@ _late: Final[dict[Any, Function]] = {}
 
 def patch_late_modules() -> None:
     """Processes work in real time, so a handler that waits for a pool of them counts as running."""
-    if "multiprocessing.connection" not in sys.modules and "multiprocessing.pool" not in sys.modules:
+    modules = sys.modules
+    if "multiprocessing.connection" not in modules and "multiprocessing.pool" not in modules:
         return  # the other modules import the first of these
-    process = sys.modules.get("concurrent.futures.process")
+    process = modules.get("concurrent.futures.process")
     if process is not None:
         _patch_late(process._WorkItem, "__init__", _held_item)
     for name in ("multiprocessing.connection", "multiprocessing.queues"):
-        module = sys.modules.get(name)
+        module = modules.get(name)
         if module is not None:
             _patch_late(module, "time", lambda _: vars(subprocess)["time"])  # real there, too
-    pool = sys.modules.get("multiprocessing.pool")
+    pool = modules.get("multiprocessing.pool")
     if pool is not None:
         _patch_late(pool.ApplyResult, "wait", _real_of_processes)
         _patch_late(pool.IMapIterator, "next", _real_of_processes)
