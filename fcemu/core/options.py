@@ -246,7 +246,8 @@ _ROWS: Final = {
     ),
     "repeat": Option(
         Text("a token that a search has printed", r"[\w-]*", "TOKEN"),
-        "Repeat a run that a search has found, with its seed and its answers of chance.",
+        "Repeat a run that a search has found, or a failed run with seeded chance, with its seed and its answers of "
+        "chance.",
         default="",
         no_ini=_ONE_TEST,
         no_block=_ONE_TEST,

@@ -8,6 +8,7 @@ from fcemu.core.facts import (
     Accepted,
     Delivered,
     Dequeued,
+    Deviated,
     Failed,
     FaultStruck,
     Finished,
@@ -22,6 +23,7 @@ from fcemu.core.facts import (
 from fcemu.core.moments import PHASES, PLACES, Moments, to_json
 from fcemu.core.names import FunctionRef
 from fcemu.core.outcome import FunctionError, Returned
+from fcemu.core.questions import Deviation
 from fcemu.mns.facts import MessageDeleted, MessageReceived, MessageSent
 from fcemu.own_api.codec import decode
 from fcemu.own_api.records import StateAfter
@@ -102,3 +104,10 @@ def test_only_what_did_not_go_calmly_is_a_deviation():
     assert [moment.deviation for moment in told] == [False, True, False]
     assert [to_json(moment).get("deviation") for moment in told] == [None, True, None]
     assert decode(StateAfter, to_json(told[1])).deviation is True
+
+
+def test_what_chance_decides_about_no_invocation_is_a_deviation_in_words():
+    timer = Deviated(T0, "", Deviation("timer", "g/often", 0, 1, milliseconds=250))
+    told = Moments(T0).after(timer)
+    assert (told.deviation, told.status, told.who) == (True, None, "")
+    assert told.line == "the timer g/often fired 0.25 s late"
