@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from typing import Final, NamedTuple
 
-from fcemu.core.facts import Accepted, Changed, Fact, InstanceFact, MailFact, Refused
+from fcemu.core.facts import Accepted, Changed, Deviated, Fact, InstanceFact, MailFact, Refused
 from fcemu.core.times import for_people, offset
 
 
@@ -59,6 +59,8 @@ class Timeline:
             who = "(definition)"
         elif isinstance(fact, Refused):
             who = "(refused)"
+        elif isinstance(fact, Deviated):
+            who = "(chance)"
         elif isinstance(fact, InstanceFact):
             who = str(fact.function)
         elif not who and isinstance(fact, MailFact):

@@ -109,5 +109,5 @@ def test_only_what_did_not_go_calmly_is_a_deviation():
 def test_what_chance_decides_about_no_invocation_is_a_deviation_in_words():
     timer = Deviated(T0, "", Deviation("timer", "g/often", 0, 1, milliseconds=250))
     told = Moments(T0).after(timer)
-    assert (told.deviation, told.status, told.who) == (True, None, "")
+    assert (told.deviation, told.status, told.who) == (True, None, "(chance)")
     assert told.line == "the timer g/often fired 0.25 s late"
