@@ -47,7 +47,7 @@ from fcemu.core.options import (
     Option,
     options_in,
 )
-from fcemu.core.questions import QUESTIONS
+from fcemu.core.questions import QUESTIONS, told_of
 from fcemu.core.settings import default_of
 from fcemu.engine.chance import AGAIN_AT_MOST, LATE_AT_MOST, SLOWER_AT_MOST
 from fcemu.engine.reactions import reactions
@@ -367,9 +367,9 @@ def chance() -> str:
         "By default, everything that FC leaves open is calm: messages are delivered first in, first out, once, at "
         'their exact time and without faults. With `chance="seeded"` (`fcemu serve --chance seeded`), the seed draws '
         "it: the same seed and requests give the same journal, byte for byte, and every draw that changes something "
-        "is a fact (`FaultStruck`, and the facts that follow from it). Faults that a test makes with `faults` come "
-        "first. `docs/generate.py` makes this table from `Odds` in `fcemu/core/odds.py`. FC publishes no numbers, "
-        "so these are guesses.",
+        "is a fact (`FaultStruck`, for a timer `Deviated`, and the facts that follow from it). Faults that a test "
+        "makes with `faults` come first. `docs/generate.py` makes this table from `Odds` in `fcemu/core/odds.py`. FC "
+        "publishes no numbers, so these are guesses.",
         "",
         'The option `odds` sets other odds by the names in this table: `odds={"repeat": 0.2, "crash": 0}` in a marker '
         "or as an option of `LocalEmulator`, `fcemu_odds = repeat=0.2 crash=0` in the ini file, `odds: {repeat: 0.2}` "
@@ -411,7 +411,7 @@ def chance() -> str:
         "| --- | --- | --- | --- |",
     ]
     for question in QUESTIONS.values():
-        answers = [one.words.format(attempt="…", answer="…") for one in question.answers]
+        answers = [told_of(question.name, number, "…", "…") for number, _ in enumerate(question.answers, 1)]
         lines.append(f"| {question.name} | {question.about} | {question.source} | {'; '.join(answers)} |")
     return "\n".join(lines) + "\n"
 

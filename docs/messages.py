@@ -48,6 +48,7 @@ HELP: Final[tuple[Row, ...]] = (
     Row(BUG, module="core/catalog_json.py"),
     Row(BUG, module="api/*", by="LookupError"),
     Row("A token does not fit", by="WrongToken"),
+    Row("A token does not fit", module="search/recipes.py"),
     Row("A search cannot run", module="across.py"),
     Row("A search cannot run", module="pytest_plugin.py", function="_hear"),
     Row("The data file cannot be used", by="StoreError"),

@@ -74,7 +74,12 @@ class Across:
         """A client of Dask, which has workers."""
         distributed: Any = import_module("distributed")  # much of it has no types
         if not self._scheduler:
-            quiet = {"dashboard_address": None, "silence_logs": "CRITICAL"}
+            # Without a dashboard, Dask's scheduler still listens for HTTP. On its usual port it would warn of others.
+            quiet = {
+                "dashboard_address": "127.0.0.1:0",
+                "scheduler_kwargs": {"dashboard": False},
+                "silence_logs": "CRITICAL",
+            }
             with (
                 distributed.LocalCluster(n_workers=self._workers, threads_per_worker=1, **quiet) as cluster,
                 distributed.Client(cluster, set_as_default=False) as client,

@@ -21,6 +21,7 @@ from fcemu.core.settings import settings_of
 
 if TYPE_CHECKING:
     from fcemu.client import Client
+    from fcemu.commands.log import Writer
     from fcemu.commands.serve import Plan
     from fcemu.config import Definition
     from fcemu.own_api.records import Fact
@@ -73,7 +74,7 @@ def serve(definitions: tuple[Path, ...], **said: object) -> None:
     variables, and these win over the definition's "emulator:" block. With --intercept, the start names a file with the
     variables that lead programs to the emulator; "fcemu exec" sets them by itself.
     """
-    with no_collector(), _in_the_form_of_the_log(said):
+    with no_collector(), _in_the_form_of_the_log(said) as stderr:
         if not definitions and not said.get("empty"):
             definitions = _here()
         elif definitions and said.get("empty"):
@@ -84,7 +85,7 @@ def serve(definitions: tuple[Path, ...], **said: object) -> None:
         from fcemu.commands import serve as serving
 
         with _refused_in_one_message():
-            serving.run(plan)
+            serving.run(plan, stderr)
 
 
 def _here() -> tuple[Path, ...]:
@@ -96,20 +97,20 @@ def _here() -> tuple[Path, ...]:
 
 
 @contextmanager
-def _in_the_form_of_the_log(said: Mapping[str, object]) -> Iterator[None]:
-    """Begin the log; in JSON, an error that ends the program is a line of it."""
-    from fcemu.commands.log import log_to_stderr
+def _in_the_form_of_the_log(said: Mapping[str, object]) -> "Iterator[Writer]":
+    """The log, which writes to stderr; in JSON, an error that ends the program is a line of it."""
+    from fcemu.commands.log import logging_to_stderr
     from fcemu.commands.serve import LOG
 
     form = value_of(_given(said), "log_format")
-    log_to_stderr(form)
-    try:
-        yield
-    except click.ClickException as refused:
-        if form != "json":
-            raise
-        LOG.error("%s", refused.format_message())
-        sys.exit(refused.exit_code)
+    with logging_to_stderr(form) as stderr:
+        try:
+            yield stderr
+        except click.ClickException as refused:
+            if form != "json":
+                raise
+            LOG.error("%s", refused.format_message())
+            sys.exit(refused.exit_code)
 
 
 def _given(said: Mapping[str, object]) -> dict[str, object]:
@@ -199,7 +200,7 @@ def exec_(words: list[str], definition: Path | None, **said: object) -> None:
     --rate move it. fcemu exits with the status of COMMAND, with 128 plus the number of the signal that ended it, or
     with 126 or 127 when it cannot be started. The options are those of serve.
     """
-    with no_collector(), _in_the_form_of_the_log(said):
+    with no_collector(), _in_the_form_of_the_log(said) as stderr:
         plan = _plan(EXEC, () if definition is None else (definition,), said)
         from fcemu.commands import exec as executing
         from fcemu.commands.command import NOT_FOUND, CannotStart
@@ -207,7 +208,7 @@ def exec_(words: list[str], definition: Path | None, **said: object) -> None:
         execution = executing.Execution(plan, words)
         try:
             with _refused_in_one_message():
-                sys.exit(executing.run(execution))
+                sys.exit(executing.run(execution, stderr))
         except CannotStart as refused:
             raise (_NotFound if refused.status == NOT_FOUND else _NotExecutable)(str(refused)) from None
 

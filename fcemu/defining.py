@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,6 +16,7 @@ from fcemu.core.names import FunctionRef
 from fcemu.core.options import OPTIONS, checked, value_of
 from fcemu.core.resource_types import DOMAINS, FUNCTIONS
 from fcemu.core.settings import USUAL, settings_of
+from fcemu.engine.control import stamp_all
 from fcemu.engine.emulator import Emulator
 from fcemu.engine.ports import StandIn
 from fcemu.engine.saving import Kept
@@ -28,6 +30,24 @@ def catalog_of(definition: Definition) -> Catalog:
         catalog.set_async(ref, asked, qualifier)
     definition.extras.put_into(catalog)
     return catalog
+
+
+class Defined:
+    """What a definition defines, as emulators take it. Its ids and times are found once for a seed and a start, which
+    are most often the same for all tests of a suite."""
+
+    def __init__(self, definition: Definition) -> None:
+        self._definition: Final = definition
+        self._newest: tuple[tuple[int, datetime], Catalog] | None = None
+
+    def catalog(self, seed: int, start: datetime) -> Catalog:
+        """The catalogue of one emulator, whose paused clock is at ``start``."""
+        newest = self._newest
+        if newest is None or newest[0] != (seed, start):
+            catalog = catalog_of(self._definition)
+            stamp_all(catalog, seed, start)
+            self._newest = newest = (seed, start), catalog
+        return Catalog(like=newest[1])
 
 
 def recognised_by(definition: Definition) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from fcemu.api.state import CONNECTIONS_WAITING, ServerState, Tls
 from fcemu.collecting import no_collector
 from fcemu.config import FILE_NAMES, Definition
 from fcemu.config import Choices as Choices
+from fcemu.core.catalog import Catalog
 from fcemu.core.errors import FCError
 from fcemu.core.errors import StoreError as StoreError
 from fcemu.core.names import FunctionRef
@@ -30,8 +31,8 @@ from fcemu.core.resource_types import FUNCTIONS, TRIGGERS
 from fcemu.core.settings import Settings
 from fcemu.core.settings import settings_of as settings_of
 from fcemu.core.values import dataclass
+from fcemu.defining import Defined, catalog_after, catalog_of, recognised_by
 from fcemu.defining import Parts as Parts
-from fcemu.defining import catalog_after, catalog_of, recognised_by
 from fcemu.defining import define as define
 from fcemu.endpoints.environment import pointing, redirecting
 from fcemu.endpoints.environment import warning as warning_variables
@@ -116,12 +117,13 @@ def emulator_of(
     chance: Callable[[Settings], Chance] = chance_of,
     stub: Callable[[Sequence[object]], StandIn] | None = None,
     catch_up: bool = False,
+    catalog: Catalog | None = None,
 ) -> Emulator:
     """A new emulator: with nothing in its journal, or with what ``store`` has kept, where it also keeps what happens
     from now on. ``stub`` makes what runs steps; without it, code runs. ``catch_up``: its clock moves on by the time for
-    which nobody had the store. Raises ``StoreError``.
+    which nobody had the store. ``catalog``: what the definition defines, if that is at hand. Raises ``StoreError``.
     """
-    parts: dict[str, Any] = {"catalog": catalog_of(definition)}
+    parts: dict[str, Any] = {"catalog": catalog_of(definition) if catalog is None else catalog}
     if store is not None:
         kept, given = read_kept(store, None if packages is None else packages()), recognised_by(definition)
         parts = {"catalog": parts["catalog"], "store": store, "given": given}
@@ -154,11 +156,13 @@ class Recipe:
     """By what an emulator is made, and made again.
 
     ``options`` gives what was said; it is asked at each beginning, because the clock may start at the time of day.
-    ``isolate``, ``process`` and ``python`` are those of ``Runtimes``. ``kind``: what makes the emulator, by the rate of
+    ``defined``: what the definition defines. ``isolate``, ``process`` and ``python`` are those of ``Runtimes``.
+    ``kind``: what makes the emulator, by the rate of
     its clock. ``chance``: what answers the questions that FC leaves open.
     """
 
     definition: Definition
+    defined: Defined
     options: Callable[[], Mapping[str, object]]
     data: Data | None
     isolate: bool
@@ -180,6 +184,7 @@ class Recipe:
         python = value_of(said, "python")
         return cls(
             definition=definition,
+            defined=Defined(definition),
             options=options,
             data=Data.of(said),
             isolate=value_of(said, "isolate"),
@@ -206,12 +211,14 @@ class Host:
         self.runtimes: Final = runtimes
         self.url: Final = url
         self._store: Store | None = None
+        self._making: Final = threading.Lock()
+        """The lock of whoever makes the emulator that is expected."""
         self._pid: Final = os.getpid()
         state.parts = Parts(runtimes, lambda: self._recipe.options(), lambda: self._recipe.definition)
 
     @property
     def emulator(self) -> Emulator | None:
-        """Who answers."""
+        """The emulator that answers; one that is expected is made now."""
         return self.state.emulator
 
     @property
@@ -231,13 +238,30 @@ class Host:
         self._began = began
         return self._go_on(settings_of(recipe.options()), self._opened())
 
+    def expect(self, recipe: Recipe, began: Callable[[Emulator], None]) -> None:
+        """As ``begin``, but the emulator is made when something first asks for it, a thread of this process or a
+        request: a suite makes an emulator for each test, and not each test uses it. For an emulator in which nothing
+        happens by itself, and which keeps nothing in a file.
+        """
+        self._recipe = recipe
+        self._began = began
+        self.state.expect(self.make)
+
+    def make(self) -> None:
+        """Make the emulator that is expected, unless another thread has done so. Raises ``ForkedError``."""
+        if self.is_elsewhere:  # the thread that has the lock may be in the other process
+            raise ForkedError
+        with self._making:
+            if self.state.is_expected:
+                self._answers(self._made_at_rest(self._recipe), None)
+
     def redefine(self, definition: Definition) -> list[str]:
         """Use ``definition`` in place of the one that there is, now and after each reset; what it defines no more is
         deleted. Returns why some of that stays. Raises ``ValueError`` where it wants other options than there are."""
         emulator, before = self.emulator, self._recipe.definition
         assert emulator is not None
         define(emulator, definition, stub=self.runtimes.stub, options=self._recipe.options())
-        self._recipe = replace(self._recipe, definition=definition)
+        self._recipe = replace(self._recipe, definition=definition, defined=Defined(definition))
         for ref in before.stubs.keys() - definition.stubs.keys():
             emulator.setup.unstub(ref)
         gone = {function.ref for function in before.functions} - {function.ref for function in definition.functions}
@@ -272,42 +296,63 @@ class Host:
             emulator.kill(store, self.runtimes.packages)
         again = self._go_on(emulator.settings, store)
         if in_memory:
-            again.stop_saving()
+            again.persistence.stop_for_good()
             self._store = None
         again.setup.put_back(added)
 
-    def leave(self, emulator: Emulator) -> None:
-        """Answer for ``emulator`` no longer; nothing happens when another is here already."""
-        if self.emulator is emulator:
-            self.state.put(None, None)
-            self._began = _hear_nothing
+    def leave(self, began: Callable[[Emulator], None]) -> None:
+        """Answer no longer for the emulator that was begun with ``began``; nothing happens when another is here
+        already. An emulator that is just being made for a request is there when this returns."""
+        with self._making:
+            if self._began == began:
+                self.state.put(None, None)
+                self._began = _hear_nothing
 
     def _opened(self) -> Store | None:
         return None if self._recipe.data is None else self._recipe.data.open()
 
+    def _made_at_rest(self, recipe: Recipe) -> Emulator:
+        settings = settings_of(recipe.options())
+        return self._made(recipe, settings, None, recipe.defined.catalog(settings.seed, settings.start))
+
+    def _made(
+        self, recipe: Recipe, settings: Settings, store: Store | None, catalog: Catalog | None = None
+    ) -> Emulator:
+        runtimes = self.runtimes
+        return emulator_of(
+            recipe.definition,
+            settings,
+            partial(runtimes, isolate=recipe.isolate, process=recipe.process, python=recipe.python),
+            recipe.kind(settings.rate),
+            runtimes.packages,
+            store,
+            chance=recipe.chance,
+            stub=runtimes.stub,
+            catch_up=recipe.data is not None and recipe.data.while_down == "catch-up",
+            catalog=catalog,
+        )
+
     def _go_on(self, settings: Settings, store: Store | None) -> Emulator:
-        recipe, runtimes = self._recipe, self.runtimes
         try:
             if self.is_elsewhere:
                 raise ForkedError
-            emulator = emulator_of(
-                recipe.definition,
-                settings,
-                partial(runtimes, isolate=recipe.isolate, process=recipe.process, python=recipe.python),
-                recipe.kind(settings.rate),
-                runtimes.packages,
-                store,
-                chance=recipe.chance,
-                stub=runtimes.stub,
-                catch_up=recipe.data is not None and recipe.data.while_down == "catch-up",
-            )
+            emulator = self._made(self._recipe, settings, store)
         except BaseException:
             if store is not None:
                 store.close()
             raise
+        return self._answers(emulator, store)
+
+    def _answers(self, emulator: Emulator, store: Store | None) -> Emulator:
         self._store = store
         self._began(emulator)
         self.state.put(emulator, self.reset)
+        return emulator
+
+    def made_closed(self, recipe: Recipe) -> Emulator:
+        """An emulator that was expected and has ended before anything asked for it: nothing has happened in it."""
+        emulator = self._made_at_rest(recipe)
+        emulator.close()
         return emulator
 
 

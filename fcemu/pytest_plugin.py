@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from fcemu.testing import LocalEmulator
     from fcemu.testing.suite import Suite
 
+_PARTS = "fcemu.testing.taking_part"
+"""This module is used where something has imported it; it is never imported here."""
 FIXTURES = frozenset({"fcemu", "fcemu_env", "fcemu_factory", "fcemu_options"})
 _SUITE: pytest.StashKey[Suite] = pytest.StashKey()
 _STDERR: pytest.StashKey[int] = pytest.StashKey()
@@ -133,7 +135,6 @@ def pytest_collection_finish(session: pytest.Session) -> None:
             from fcemu.testing.suite import prepare
 
             prepare(str(session.config.getini("fcemu_backend")))
-        _parts(session.config)
         if "FCEMU_REDIRECT_TO" in os.environ:  # below 'fcemu exec --intercept', whose proxy leads to its emulator
             patch = pytest.MonkeyPatch()
             session.config.add_cleanup(patch.undo)
@@ -362,7 +363,8 @@ def pytest_runtest_setup(item: pytest.Item) -> Generator[None, object, object]:
     """What is made or used from here on takes part in the test, also where no fixture of this plugin has made it."""
     if _REFUSED in item.stash:
         pytest.fail(item.stash[_REFUSED], pytrace=False)
-    if (parts := _parts(item.config)) is not None:
+    if (parts := sys.modules.get(_PARTS)) is not None:
+        _tell_who_runs(item.config, parts)
         parts.begin_test()
     return (yield)
 
@@ -382,7 +384,7 @@ def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """The failures and the timeline of every emulator that took part in the test, and the line that repeats it."""
-    parts = _parts(item.config)
+    parts = sys.modules.get(_PARTS)
     if call.when == "call" and call.excinfo is not None and parts is not None and not item.config.option.fulltrace:
         from fcemu.testing.reports import end_in_the_test
 
@@ -390,6 +392,8 @@ def pytest_runtest_makereport(
     report = yield
     if parts is not None:
         wanted = item.config.getoption("--fcemu-timeline")
+        if report.failed or wanted == "always":
+            _tell_who_runs(item.config, parts)  # another pytest may have run inside of the test
         is_wanted = wanted != "never" and report.failed
         if is_wanted or (wanted == "always" and report.when == "call"):
             from fcemu.testing.reports import coloured, sections
@@ -420,12 +424,8 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
             terminalreporter.line(f"{report.nodeid}  {report.fcemu_explored}")
 
 
-def _parts(config: pytest.Config) -> Any:
-    """``fcemu.testing.taking_part``, where something has imported it; it is never imported here."""
-    parts = sys.modules.get("fcemu.testing.taking_part")
-    if parts is not None:
-        parts.run_by(config.rootpath, config.stash.get(_STDERR, 2))
-    return parts
+def _tell_who_runs(config: pytest.Config, parts: Any) -> None:
+    parts.run_by(config.rootpath, config.stash.get(_STDERR, 2))
 
 
 def _shows_colours(config: pytest.Config) -> bool:

@@ -40,12 +40,18 @@ class Runtimes:
         self._extra = dict(extra_environment)
         self._debugging = debugging
         self._made: dict[tuple[str, bool, str], CodeRuntime] = {}
+        self._known: dict[tuple[str, bool, bool, str], CodeRuntime] = {}
+        """The same by all that was asked for: each emulator of a suite asks anew for the runtimes of its functions."""
         self._packages: UnpackedPackages | None = None
 
     def __call__(self, name: str, *, isolate: bool = False, process: bool = False, python: str = "") -> CodeRuntime:
         """The runtime that runs functions whose ``runtime`` is ``name``; raises ``ValueError``. ``isolate``: each of
         its instances imports its modules anew. ``process``: Python handlers run in processes of their own, by
         ``python``, if not by the Python of this process."""
+        asked = (name, isolate, process, python)
+        known = self._known.get(asked)
+        if known is not None:
+            return known
         make = runtime_named(
             name,
             process=process,
@@ -58,6 +64,7 @@ class Runtimes:
         runtime = self._made.get(which)
         if runtime is None:
             runtime = self._made[which] = make(self._extra, isolate=isolate)
+        self._known[asked] = runtime
         return runtime
 
     def stub(self, steps: Sequence[object]) -> StandIn:
@@ -112,3 +119,4 @@ class Runtimes:
         for runtime in self._made.values():
             runtime.close()
         self._made.clear()
+        self._known.clear()

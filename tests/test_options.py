@@ -79,7 +79,7 @@ def in_emulator(emulator, name):
     if OPTIONS[name].field:
         return attrgetter(OPTIONS[name].field)(emulator._settings)
     if name in OF_HOSTS:
-        return in_recipe(emulator._recipe, name)
+        return in_recipe(emulator._configured.recipe, name)
     match name:
         case "intercept":
             return emulator._redirection is not None
@@ -88,8 +88,8 @@ def in_emulator(emulator, name):
         case "definition":
             return "app" if emulator._engine.functions() else ""
         case "env":
-            return host.choices_of(emulator._recipe.options()).environment
-    return getattr(emulator, f"_{name}")
+            return host.choices_of(emulator._configured.options).environment
+    return emulator._configured.options[name]
 
 
 def in_plan(plan, name):
@@ -110,8 +110,8 @@ def beside(name):
 def plans(monkeypatch):
     """The plans of commands that would run now."""
     made = []
-    monkeypatch.setattr(fcemu.commands.serve, "run", made.append)
-    monkeypatch.setattr(fcemu.commands.exec, "run", lambda execution: made.append(execution.plan))
+    monkeypatch.setattr(fcemu.commands.serve, "run", lambda plan, stderr: made.append(plan))
+    monkeypatch.setattr(fcemu.commands.exec, "run", lambda execution, stderr: made.append(execution.plan))
     return made
 
 
@@ -324,7 +324,7 @@ ADDED = """
     import generate
 
     plans = []
-    serve.run = plans.append
+    serve.run = lambda plan, stderr: plans.append(plan)
     with LocalEmulator(caused_at_most=7) as emulator:
         assert emulator._settings.caused_at_most == 7
     emulator = Suite(Path(), {{"caused_at_most": "7"}}.get).open(Path(), {{}}, {{}}, shared=False)

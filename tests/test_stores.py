@@ -239,7 +239,7 @@ def test_provisioned_instances_of_a_definition_with_stubs_are_kept_like_all_fact
         assert {"InstanceProvisioned", "HookRan"} <= {kind for _, kind, _ in kinds[len(before) :]}
 
 
-OPTIONAL = {"http", "seconds", "message"}
+OPTIONAL = {"http", "seconds", "message", "choice", "time", "milliseconds"}
 """Members that are written only where they say something."""
 
 

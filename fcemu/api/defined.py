@@ -38,7 +38,7 @@ async def list_timers(request: WireRequest) -> list[records.Timer]:
 
 
 def _function(emulator: Emulator, function: core.Function, triggers: list[records.Trigger]) -> records.Function:
-    asked = emulator.async_settings(function.ref)
+    asked = emulator.control.async_settings(function.ref)
     return records.Function(
         name=str(function.ref),
         generation="3.0" if function.ref.service is None else "2.0",

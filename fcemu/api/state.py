@@ -107,18 +107,37 @@ class ServerState:
     ) -> None:
         self.version: Final = version
         self.tls: Final = tls
-        self.emulator = emulator
-        """Who answers; ``put`` exchanges it. Without one, every request is refused with 503."""
+        self._emulator = emulator
+        self._make: Callable[[], object] | None = None
+        """Makes the emulator that is expected here, and puts it here."""
         self.reset = reset
         self.parts = parts
         self.streams: Final[set[News]] = set()
         """What tells the clients that listen to the journal."""
 
+    @property
+    def emulator(self) -> Emulator | None:
+        """The emulator that answers. Without one, the server refuses every request with 503."""
+        if self._make is not None:
+            self._make()
+        return self._emulator
+
+    @property
+    def is_expected(self) -> bool:
+        """Whether nothing has asked for the emulator yet, so that it is not made."""
+        return self._make is not None
+
     def put(self, emulator: Emulator | None, reset: Reset | None) -> None:
         """From now on ``emulator`` answers, and what listens to the one before ends."""
         self.reset = reset
-        self.emulator = emulator
+        self._emulator = emulator
+        self._make = None
         self.end_streams()
+
+    def expect(self, make: Callable[[], object]) -> None:
+        """From now on an emulator answers that ``make`` makes, and ``put``s here, when something first asks for it."""
+        self.put(None, None)
+        self._make = make
 
     def end_streams(self) -> None:
         """Let every stream end; called on any thread."""

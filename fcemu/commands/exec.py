@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from fcemu import host
 from fcemu.client import Client, ClientError
 from fcemu.commands.command import new_command
+from fcemu.commands.log import Writer
 from fcemu.commands.serve import LOG, Plan, environment, prepare, served, tell_intercepted, warn_of_others, watched
 from fcemu.commands.waiting import telling_who_waits
 from fcemu.core.values import dataclass
@@ -19,17 +20,17 @@ class Execution:
     words: Sequence[str]
 
 
-def run(execution: Execution) -> int:
+def run(execution: Execution, stderr: Writer) -> int:
     """The status of the command. Raises ``CannotListen``, ``CannotStart``, and ``ValueError`` for wrong options."""
     prepare(execution.plan)
     with asyncio.Runner(loop_factory=host.ServerLoop) as runner:
-        return runner.run(_run(execution))
+        return runner.run(_run(execution, stderr))
 
 
-async def _run(execution: Execution) -> int:
+async def _run(execution: Execution, stderr: Writer) -> int:
     async with (
         new_command(execution.words) as command,
-        served(execution.plan, narrate=execution.plan["verbose"]) as running,
+        served(execution.plan, narrate_on=stderr if execution.plan["verbose"] else None) as running,
         telling_who_waits(running.server, LOG.warning),
         environment(execution.plan, running) as variables,
         watched(execution.plan, running),

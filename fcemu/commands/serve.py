@@ -5,7 +5,6 @@ import gc
 import logging
 import os
 import signal
-import sys
 from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext, suppress
 from datetime import UTC, datetime
@@ -15,9 +14,10 @@ from shlex import quote
 from typing import TYPE_CHECKING, Any, Final
 
 from fcemu import __version__, config, host
+from fcemu.commands.log import Writer
 from fcemu.commands.printing import Table
 from fcemu.commands.signals import handle_signal
-from fcemu.commands.terminal import Terminal, Writer
+from fcemu.commands.terminal import Terminal
 from fcemu.commands.waiting import telling_who_waits
 from fcemu.config import Definition
 from fcemu.core.functions import Function
@@ -111,12 +111,13 @@ class CannotListen(Exception):
     """The port cannot be had; the text says why, and what now."""
 
 
-def run(plan: Plan) -> None:
-    """Serve until SIGINT or SIGTERM. Raises ``CannotListen``, and ``ValueError`` for options that do not fit."""
+def run(plan: Plan, stderr: Writer) -> None:
+    """Serve until SIGINT or SIGTERM, and tell all that happens on ``stderr``. Raises ``CannotListen``, and
+    ``ValueError`` for options that do not fit."""
     prepare(plan)
     _allow_files()
     with asyncio.Runner(loop_factory=host.ServerLoop) as runner:
-        runner.run(_serve(plan))
+        runner.run(_serve(plan, stderr))
 
 
 def prepare(plan: Plan) -> None:
@@ -185,13 +186,13 @@ class Served:
         return host.environment(self.host.endpoint, self.settings, intercept=False, token=self.token)
 
 
-async def _serve(plan: Plan) -> None:
+async def _serve(plan: Plan, stderr: Writer) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         handle_signal(loop, number, stop.set)
     async with (
-        served(plan, narrate=True) as running,
+        served(plan, narrate_on=stderr) as running,
         telling_who_waits(running.server, LOG.warning),
         environment(plan, running) as variables,
     ):
@@ -250,9 +251,9 @@ def _debugging(plan: Plan, recipe: host.Recipe) -> "Debugging | None":
 
 
 @asynccontextmanager
-async def served(plan: Plan, *, narrate: bool) -> AsyncIterator[Served]:
-    """An emulator behind its server for the length of an ``async with``; with ``narrate``, all that happens is told on
-    stderr. Raises ``CannotListen``, ``ValueError``."""
+async def served(plan: Plan, *, narrate_on: Writer | None) -> AsyncIterator[Served]:
+    """An emulator behind its server for the length of an ``async with``; all that happens is told on ``narrate_on``,
+    where there is one. Raises ``CannotListen``, ``ValueError``."""
     token = plan["token"] or ("" if _is_loopback(plan["host"]) else _new_token())
     recipe = host.Recipe.of(plan.definition, plan.options)
     debugging = _debugging(plan, recipe)
@@ -265,7 +266,7 @@ async def served(plan: Plan, *, narrate: bool) -> AsyncIterator[Served]:
     variables = {"FCEMU_URL": url} | ({TOKEN: token} if token else {})
     runtimes = host.Runtimes(variables, debugging, asyncio.get_running_loop(), plan["pass_env"])
     here = Host(server.state, runtimes, url)
-    terminal = _terminal(plan) if narrate else None
+    terminal = None if narrate_on is None else _terminal(plan, narrate_on)
     try:
         emulator = here.begin(recipe, *([] if terminal is None else [terminal.hear]))
     except BaseException:
@@ -290,13 +291,13 @@ async def served(plan: Plan, *, narrate: bool) -> AsyncIterator[Served]:
         runtimes.close()
 
 
-def _terminal(plan: Plan) -> Terminal:
+def _terminal(plan: Plan, writer: Writer) -> Terminal:
     """What tells of all that happens; then what handlers write is told there, and not shown a second time."""
     from fcemu.runtimes import streams  # only inline functions need it
 
     streams.hide()
     as_json = plan["log_format"] == "json"
-    return Terminal(Writer(sys.stderr), quiet=plan["quiet"], verbose=plan["verbose"], as_json=as_json)
+    return Terminal(writer, quiet=plan["quiet"], verbose=plan["verbose"], as_json=as_json)
 
 
 def base_url(host: str, port: int) -> str:

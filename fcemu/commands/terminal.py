@@ -3,7 +3,6 @@
 import asyncio
 import json
 import re
-import threading
 import time
 from collections import deque
 from collections.abc import Iterator, Mapping
@@ -11,10 +10,10 @@ from contextlib import suppress
 from dataclasses import field
 from datetime import UTC, datetime
 from functools import partial
-from queue import SimpleQueue
-from typing import Any, Final, TextIO
+from typing import Any, Final
 
 from fcemu import host
+from fcemu.commands.log import Writer
 from fcemu.core.facts import Fact, Finished, HookRan
 from fcemu.core.outcome import Returned
 from fcemu.core.timeline import Timeline
@@ -51,41 +50,8 @@ _BURST: Final = 20_000
 _A_SECOND: Final = 2_000
 """How many facts are told at a time, and a second from then on. More than these a person cannot read, and a server that
 writes them is slow."""
-_CLOSING_SECONDS: Final = 2.0
-"""Real seconds for which what is left may be written at the end."""
 _NAMES: Final = 10_000
 """How many invocations are called by their number; a million that wait are no matter of the terminal."""
-_WAITING_CHARACTERS: Final = 4_000_000
-"""How much may wait for stderr, which may be a pipe that nobody reads."""
-
-
-class Writer(threading.Thread):
-    """Writes texts, each of whole lines, to a stream that may block, which the caller never does."""
-
-    def __init__(self, stream: TextIO) -> None:
-        super().__init__(name="fcemu-terminal", daemon=True)
-        self._stream: Final = stream
-        self._texts: Final[SimpleQueue[str | None]] = SimpleQueue()
-        self._waiting = 0
-        self.start()
-
-    def write(self, text: str) -> None:
-        """Write it soon; it is dropped where too much waits already."""
-        if self._waiting < _WAITING_CHARACTERS:
-            self._waiting += len(text)
-            self._texts.put(text)
-
-    def close(self, seconds: float) -> None:
-        """Write what waits, for so long at most."""
-        self._texts.put(None)
-        self.join(seconds)
-
-    def run(self) -> None:
-        while (text := self._texts.get()) is not None:
-            with suppress(OSError, ValueError):  # the other end is gone, or the stream is closed
-                self._stream.write(text)
-                self._stream.flush()
-            self._waiting -= len(text)
 
 
 @dataclass(slots=True)
@@ -146,7 +112,6 @@ class Terminal:
     def close(self) -> None:
         """Tell the rest, when nothing happens any more and the event loop does not tell."""
         self._flush()
-        self._writer.close(_CLOSING_SECONDS)
 
     # On any thread.
 

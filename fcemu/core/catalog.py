@@ -17,6 +17,7 @@ from fcemu.core.resource_types import (
     DOMAINS,
     FUNCTIONS,
     LAYERS,
+    RESOURCE_TYPES,
     SERVICES,
     SOURCES,
     TAGS,
@@ -51,23 +52,32 @@ class Catalog:
     Not safe for threads: whoever holds the baton uses it.
     """
 
-    def __init__(self, services: Iterable[Service] = (), functions: Iterable[Function] = ()) -> None:
-        self.services: Final = Shelf(SERVICES)
-        self.functions: Final = Shelf(FUNCTIONS)
-        self.versions: Final = Shelf(VERSIONS)
-        self.aliases: Final = Shelf(ALIASES)
-        self.triggers: Final = Shelf(TRIGGERS)
-        self.asynchronous: Final = Shelf(ASYNC)
-        self.domains: Final = Shelf(DOMAINS)
-        self.layer_versions: Final = Shelf(LAYERS)
-        self.capacities: Final = Shelf(CAPACITIES)
-        self.tags: Final = Shelf(TAGS)
-        self.vpcs: Final = Shelf(VPCS)
-        self.sources: Final = Shelf(SOURCES)
+    def __init__(
+        self,
+        services: Iterable[Service] = (),
+        functions: Iterable[Function] = (),
+        *,
+        like: "Catalog | None" = None,
+    ) -> None:
+        """``like``: the catalogue has the same resources as that one; a change of one does not change the other."""
         self.shelves: Final[dict[str, Shelf[Any, Any]]] = {
-            shelf.type.name: shelf for shelf in vars(self).values() if isinstance(shelf, Shelf)
+            of.name: Shelf(of, None if like is None else like.shelves[of.name]) for of in RESOURCE_TYPES
         }
         """By the name of the kind; that of functions comes before what belongs to them."""
+        self.services: Final = self.shelf(SERVICES)
+        self.functions: Final = self.shelf(FUNCTIONS)
+        self.versions: Final = self.shelf(VERSIONS)
+        self.aliases: Final = self.shelf(ALIASES)
+        self.triggers: Final = self.shelf(TRIGGERS)
+        self.asynchronous: Final = self.shelf(ASYNC)
+        self.domains: Final = self.shelf(DOMAINS)
+        self.layer_versions: Final = self.shelf(LAYERS)
+        self.capacities: Final = self.shelf(CAPACITIES)
+        self.tags: Final = self.shelf(TAGS)
+        self.vpcs: Final = self.shelf(VPCS)
+        self.sources: Final = self.shelf(SOURCES)
+        self.is_stamped: bool = False if like is None else like.is_stamped
+        """Whether all that the catalogue had at first has ids and times."""
         self.triggers_by_id: Final = self.triggers.index(lambda each: each.stamp.id or None, lambda each: each)
         """A trigger has an id once it is stamped."""
         self.releases: Final = Releases(self.versions, self.aliases)

@@ -11,6 +11,7 @@ from fcemu.core.json_forms import read_bytes, read_time, text_or_base64, time_te
 from fcemu.core.members import demand
 from fcemu.core.names import FunctionRef
 from fcemu.core.outcome import FunctionError, Halted, Outcome, Returned, Stuck, SystemFailed, Throttled, TimedOut
+from fcemu.core.questions import Choice, Deviation
 from fcemu.core.times import offset, seconds
 from fcemu.core.values import value
 
@@ -177,12 +178,29 @@ class Finished(_OfAttempt):
 
 @fact
 class FaultStruck(_OfAttempt):
-    """Trouble that a test asked for, or that chance drew, befell an attempt; the facts after it are what it did."""
+    """Trouble that a test asked for, or that chance drew, befell an attempt; the facts after it are what it did.
+
+    ``choice``: the question to which this is the answer; ``None`` where a test asked for the trouble, and in facts of
+    earlier versions.
+    """
 
     fault: str
+    choice: Deviation | None = None
 
     def line(self, started: datetime) -> str:
         return f"attempt {self.attempt} meets a fault: {self.fault}"
+
+
+@fact
+class Deviated(Fact):
+    """Chance answered a question that is about no invocation otherwise than calmly: a timer is late, the emulator was
+    killed, or its clock started at another instant. ``request_id`` is empty."""
+
+    deviation: Deviation
+
+    def line(self, started: datetime) -> str:
+        told = self.deviation
+        return Choice(told.question, told.about, told.answer, told.milliseconds).words()
 
 
 @fact
@@ -433,14 +451,24 @@ def from_json(record: dict[str, Any]) -> Fact:
     return made
 
 
-_UNSAID: Final[dict[str, object]] = {"http": None, "seconds": 0.0, "message": ""}
+_UNSAID: Final[dict[str, object]] = {
+    "http": None,
+    "seconds": 0.0,
+    "message": "",
+    "choice": None,
+    "time": 1,
+    "milliseconds": 0,
+}
 """Members that are written only if they say something."""
 _OUTCOMES: Final = {
     kind.__name__: kind for kind in (Returned, FunctionError, TimedOut, Throttled, SystemFailed, Halted, Stuck)
 }
 
 _TYPES.update(
-    {kind: {each.name: each.type for each in fields(kind)} for kind in (*_OUTCOMES.values(), HttpRequest, HttpAnswer)}
+    {
+        kind: {each.name: each.type for each in fields(kind)}
+        for kind in (*_OUTCOMES.values(), HttpRequest, HttpAnswer, Deviation)
+    }
 )
 
 
@@ -489,6 +517,7 @@ _WRITERS: Final = _Writers(
         FunctionRef: str,
         HttpRequest: _write_members,
         HttpAnswer: _write_members,
+        Deviation: _write_members,
         tuple: lambda several: [list(each) for each in several],
         Mapping: dict,
     }
@@ -505,6 +534,8 @@ READERS: Final[dict[Any, Callable[[Any], Any]]] = {
     bool: bool,
     HttpRequest | None: lambda given: HttpRequest(**_read_members(HttpRequest, given, "http")),
     HttpAnswer | None: lambda given: HttpAnswer(**_read_members(HttpAnswer, given, "http")),
+    Deviation: lambda given: Deviation(**_read_members(Deviation, given, "deviation")),
+    Deviation | None: lambda given: Deviation(**_read_members(Deviation, given, "choice")),
     tuple[tuple[str, str], ...]: lambda given: tuple((name, text) for name, text in given),
     Mapping[str, str | list[str]]: dict,
 }

@@ -1,5 +1,6 @@
 """Invocation, Attempt, the states and the transition table."""
 
+from collections.abc import Callable
 from datetime import datetime
 from enum import StrEnum
 from sys import intern
@@ -86,9 +87,14 @@ TRANSITIONS: Final[dict[State, dict[type[Any], State]]] = {
 }
 """Which state follows which fact. Any other fact that moves a state is impossible and raises."""
 
+_ENQUEUED: Final = State.ENQUEUED
 TERMINAL: Final = frozenset(State) - TRANSITIONS.keys()
 MOVING: Final = frozenset(kind for row in TRANSITIONS.values() for kind in row)
 """The kinds of facts that move a state; the others only add to the record."""
+
+
+End = Succeeded | Failed | Stopped | Expired | Invalid
+"""The facts that lead to a state in which an invocation stays."""
 
 
 class ImpossibleMove(RuntimeError):
@@ -170,34 +176,36 @@ class Invocation:
 
     __slots__ = (
         "accepted",
-        "attempts",
         "deliveries",
         "due",
-        "ended",
-        "executions",
+        "end",
         "history",
         "id",
+        "over",
         "places",
-        "reason",
+        "refusals",
         "repeats",
         "state",
         "told",
+        "tried",
     )
 
     def __init__(self, accepted: Accepted) -> None:
         self.accepted = accepted
         self.id = accepted.request_id
-        self.state = State.ENQUEUED
+        self.state = _ENQUEUED
         self.due: datetime = accepted.due
-        self.ended: datetime | None = None
-        self.reason = ""
-        self.executions = 0
-        """How often the handler ran or runs: the report's ``approximateInvokeCount``."""
+        self.end: End | None = None
+        """The fact that ended it."""
+        self.over = False
+        """Whether it has ended, in the words of the agenda, on which it stands for its next attempt."""
+        self.refusals = 0
+        """How many attempts were refused."""
         self.repeats = 0
         """How many executions were for nothing, because the queue did not hear of their end; no retry rule counts them.
         """
-        self.attempts: tuple[Attempt, ...] = ()
-        """All attempts in order, refused ones included."""
+        self.tried: tuple[Started | AttemptRefused | Finished, ...] = ()
+        """The facts with which its attempts began and ended, in order."""
         self.deliveries: tuple[Delivered | DeliveryFailed, ...] = ()
         self.history: list[Fact] | None = [accepted] if accepted.task_id else None
         """The facts of a task in order, because its record lists its events; the journal has those of the others."""
@@ -229,10 +237,21 @@ class Invocation:
 
     @property
     def finished(self) -> bool:
-        return self.state in TERMINAL
+        return self.over
 
-    over = finished
-    """In the words of the agenda, on which it stands for its next attempt."""
+    @property
+    def ended(self) -> datetime | None:
+        return None if self.end is None else self.end.at
+
+    @property
+    def reason(self) -> str:
+        """Why it came to nothing, ``""`` where that has no words of its own."""
+        return self.end.reason if isinstance(self.end, Failed | Invalid) else ""
+
+    @property
+    def executions(self) -> int:
+        """How often the handler ran or runs: the report's ``approximateInvokeCount``."""
+        return self.last_attempt - self.refusals
 
     def summary(self) -> "Summary":
         """What stays in memory of one that has ended, once all its facts are kept elsewhere."""
@@ -249,33 +268,35 @@ class Invocation:
         self.told += 1
         if self.history is not None:
             self.history.append(fact)
-        if type(fact) is Started:
-            self.attempts += (Attempt(fact),)
-            self.executions += 1
-        elif type(fact) is Finished:
-            attempts = self.attempts
-            self.attempts = (*attempts[:-1], Attempt(attempts[-1].began, fact))
-        elif type(fact) is Succeeded or type(fact) is Expired or type(fact) is Stopped:
-            self.ended = fact.at
-        elif type(fact) is RetryPlanned or type(fact) is Delayed:
-            self.due = fact.due
-        elif type(fact) is Failed or type(fact) is Invalid:
-            self.ended, self.reason = fact.at, fact.reason
-        elif type(fact) is AttemptRefused:
-            self.attempts += (Attempt(fact),)
-        elif type(fact) is Delivered or type(fact) is DeliveryFailed:
-            self.deliveries += (fact,)
-        elif type(fact) is Redelivered:
-            self.due = fact.due
-            self.repeats += 1
+        fold = _FOLDS.get(kind)
+        if fold is not None:
+            fold(self, fact)
+
+    @property
+    def attempts(self) -> tuple[Attempt, ...]:
+        """All attempts in order, refused ones included."""
+        attempts: list[Attempt] = []
+        began: Started | AttemptRefused | None = None
+        for fact in self.tried:
+            if began is not None:
+                attempts.append(Attempt(began, fact if isinstance(fact, Finished) else None))
+            began = None if isinstance(fact, Finished) else fact
+        if began is not None:
+            attempts.append(Attempt(began))
+        return tuple(attempts)
+
+    @property
+    def last_attempt(self) -> int:
+        """The number of the last attempt, refused ones included; 0 before the first."""
+        return self.tried[-1].attempt if self.tried else 0
 
     def tally(self, *, age_excludes_delay: bool = False) -> Tally:
         """What the retry rules need to know of the past."""
-        attempts = self.attempts
         since = self.accepted.due if age_excludes_delay else self.accepted.at
-        executions = self.executions - self.repeats
-        if self.executions == len(attempts):
+        executions = self.last_attempt - self.refusals - self.repeats
+        if not self.refusals:
             return Tally(since, executions)
+        attempts = self.attempts
         refused = [attempt for attempt in attempts if not attempt.executed]
         refusals = 0
         while not attempts[-1 - refusals].executed:
@@ -298,6 +319,51 @@ class Invocation:
                 return Ending(condition=code, status_code=status)
             case _:
                 return Ending()
+
+
+def _try(invocation: Invocation, fact: Started | Finished) -> None:
+    invocation.tried += (fact,)
+
+
+def _refuse(invocation: Invocation, fact: AttemptRefused) -> None:
+    invocation.tried += (fact,)
+    invocation.refusals += 1
+
+
+def _end(invocation: Invocation, fact: End) -> None:
+    invocation.end = fact
+    invocation.over = True
+
+
+def _wait(invocation: Invocation, fact: RetryPlanned | Delayed) -> None:
+    invocation.due = fact.due
+
+
+def _repeat(invocation: Invocation, fact: Redelivered) -> None:
+    invocation.due = fact.due
+    invocation.repeats += 1
+
+
+def _report(invocation: Invocation, fact: Delivered | DeliveryFailed) -> None:
+    invocation.deliveries += (fact,)
+
+
+_FOLDS: Final[dict[type[Any], Callable[[Invocation, Any], None]]] = {
+    Started: _try,
+    Finished: _try,
+    AttemptRefused: _refuse,
+    Succeeded: _end,
+    Failed: _end,
+    Stopped: _end,
+    Expired: _end,
+    Invalid: _end,
+    RetryPlanned: _wait,
+    Delayed: _wait,
+    Redelivered: _repeat,
+    Delivered: _report,
+    DeliveryFailed: _report,
+}
+"""What a fact adds to an invocation, but for the state; facts of other kinds add nothing."""
 
 
 @value

@@ -11,6 +11,7 @@ from fcemu.core.facts import (
     Delivered,
     DeliveryFailed,
     Dequeued,
+    Deviated,
     Expired,
     Fact,
     Failed,
@@ -130,7 +131,8 @@ class Moments:
         place, seen = _place_of(fact) if isinstance(fact, Delivered | MailFact) else (None, None)
         failure = _FAILURES.get(kind)
         failed = failure is not None and failure(fact)
-        return Moment(status, phase, until if seen is None else seen, place, failed, who, line, kind is FaultStruck)
+        deviates = kind is FaultStruck or kind is Deviated
+        return Moment(status, phase, until if seen is None else seen, place, failed, who, line, deviates)
 
     def _fold(self, fact: Fact) -> tuple[State, str, datetime | None] | None:
         kind = type(fact)

@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 LATEST: Final = "LATEST"
 """The qualifier a caller means when none is given. Source: FC docs, "InvokeFunction"."""
@@ -23,9 +23,11 @@ def is_name(text: str) -> bool:
     return _NAME.fullmatch(text) is not None
 
 
-@dataclass(frozen=True, slots=True, order=True)  # the standard library's: it is compared all the time
-class FunctionRef:
-    """Which function: 2.0 functions live in a service, 3.0 functions have ``service`` ``None``."""
+class FunctionRef(NamedTuple):
+    """Which function: 2.0 functions live in a service, 3.0 functions have ``service`` ``None``.
+
+    A tuple, because it is looked up all the time, and Python hashes and compares tuples itself.
+    """
 
     name: str
     service: str | None = None

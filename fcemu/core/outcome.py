@@ -154,13 +154,11 @@ _TOO_LARGE: Final = f"is larger than {RESULT_BYTES} bytes, the most that a calle
 
 def bounded(outcome: Ran) -> Ran:
     """What an attempt came to; in place of a result or an error that is too large for a caller, a function error."""
-    match outcome:
-        case Returned(payload) if len(payload) > RESULT_BYTES:
-            return FunctionError(UNHANDLED, error_document(f"The result {_TOO_LARGE}"), "FunctionUnhandledError")
-        case FunctionError(error_type, document, name) if len(document) > RESULT_BYTES:
-            return FunctionError(error_type, error_document(f"The error {_TOO_LARGE}"), name)
-        case _:
-            return outcome
+    if isinstance(outcome, Returned) and len(outcome.payload) > RESULT_BYTES:
+        return FunctionError(UNHANDLED, error_document(f"The result {_TOO_LARGE}"), "FunctionUnhandledError")
+    if isinstance(outcome, FunctionError) and len(outcome.document) > RESULT_BYTES:
+        return FunctionError(outcome.error_type, error_document(f"The error {_TOO_LARGE}"), outcome.name)
+    return outcome
 
 
 def error_message(document: bytes) -> str | None:

@@ -16,13 +16,24 @@ _CHARACTERS: Final = 1 << 16
 _CODEC: Final = ("utf-8", "surrogatepass")
 
 
+class _Settled:
+    """The first and the last half of long output, in bytes, and how many bytes between them were dropped."""
+
+    __slots__ = ("first", "last", "left_out")
+
+    def __init__(self) -> None:
+        self.first = bytearray()
+        self.last = bytearray()
+        self.left_out = 0
+
+
 class Output:
     """Text in the order in which it was appended; iterating gives it in pieces. Used by one thread at a time.
 
     ``limit``: in bytes of UTF-8. When more is appended, a line stands in place of what is left out.
     """
 
-    __slots__ = ("_characters", "_first", "_half", "_last", "_left_out", "_new", "heard", "rewrite")
+    __slots__ = ("_characters", "_half", "_new", "_settled", "heard", "rewrite")
 
     def __init__(self, limit: int = LIMIT_BYTES) -> None:
         self.rewrite: Callable[[str], str] = _as_it_is
@@ -33,10 +44,8 @@ class Output:
         self._new: Final[list[str]] = []
         self._characters = 0
         """How many are in ``_new``."""
-        self._first = bytearray()
-        self._last = bytearray()
-        self._left_out = 0
-        """How many bytes between ``_first`` and ``_last`` were dropped."""
+        self._settled: _Settled | None = None
+        """What was put together; most attempts write little, and nothing is."""
 
     def append(self, text: str) -> None:
         """Add to the end."""
@@ -49,17 +58,19 @@ class Output:
 
     def text(self) -> str:
         """All of it, rewritten."""
-        return self.rewrite("".join(self)) if self._new or self._first else ""
+        text = "".join(self._new if self._settled is None else self)
+        return self.rewrite(text) if text else ""
 
     def __iter__(self) -> Iterator[str]:
-        if not self._first:
+        settled = self._settled
+        if settled is None:
             yield from list(self._new)
             return
-        first, last = bytes(self._first), bytes(self._last) + "".join(self._new).encode(*_CODEC)
-        if not self._left_out and len(last) <= self._half:
+        first, last = bytes(settled.first), bytes(settled.last) + "".join(self._new).encode(*_CODEC)
+        if not settled.left_out and len(last) <= self._half:
             yield (first + last).decode(*_CODEC)
             return
-        dropped = self._left_out + len(last) - self._half
+        dropped = settled.left_out + len(last) - self._half
         begin, end = _without_cut_end(first), _without_cut_begin(last[-self._half :])
         dropped += len(first) - len(begin) + min(self._half, len(last)) - len(end)
         yield begin.decode(*_CODEC)
@@ -74,13 +85,16 @@ class Output:
         text = "".join(self._new).encode(*_CODEC)
         self._new.clear()
         self._characters = 0
-        room = self._half - len(self._first)
-        self._first += text[:room]
-        self._last += text[room:]
-        if len(self._last) > 2 * self._half:
-            much = len(self._last) - self._half
-            self._left_out += much
-            del self._last[:much]
+        if self._settled is None:
+            self._settled = _Settled()
+        settled = self._settled
+        room = self._half - len(settled.first)
+        settled.first += text[:room]
+        settled.last += text[room:]
+        if len(settled.last) > 2 * self._half:
+            much = len(settled.last) - self._half
+            settled.left_out += much
+            del settled.last[:much]
 
 
 def _as_it_is(text: str) -> str:

@@ -5,13 +5,15 @@ from datetime import timedelta
 from typing import Any, Final
 
 from fcemu.core.outcome import INTERNAL_ERROR, NO_CAPACITY, Throttled
+from fcemu.core.times import seconds
 from fcemu.core.values import value
 
 
 @value
 class Answer:
     """A legal answer that is not the calm one. ``means``: what the engine acts on. ``fault``: the word of the fact
-    that tells of it. ``words``: a sentence for people; ``{attempt}`` is the attempt that it is about."""
+    that tells of it. ``words``: a sentence for people; ``{attempt}`` is the attempt that it is about, ``{by}`` the
+    length of time that it means."""
 
     fault: str
     means: Any
@@ -62,7 +64,7 @@ _QUESTIONS: Final = (
         "An event may be delivered more than once (async-invocation §5).",
         (
             Answer("deliver_twice", timedelta(0), "{attempt} ended, and its message was delivered again at once"),
-            Answer("deliver_twice", MINUTE, "{attempt} ended, and its message was delivered again after 60 s"),
+            Answer("deliver_twice", MINUTE, "{attempt} ended, and its message was delivered again after {by}"),
         ),
     ),
     Question(
@@ -89,11 +91,11 @@ _QUESTIONS: Final = (
         "How often a report is delivered is not promised (retry-and-destinations §3.4).",
         (
             Answer("report twice", Report(times=2), "the report after {attempt} was delivered twice"),
-            Answer("report late", Report(late=SECOND), "the report after {attempt} was 1 s late"),
+            Answer("report late", Report(late=SECOND), "the report after {attempt} was {by} late"),
             Answer(
                 "report lost",
                 Report(late=SECOND, lost=True),
-                "the report after {attempt} was lost, and sent once more after 1 s",
+                "the report after {attempt} was lost, and sent once more after {by}",
             ),
         ),
     ),
@@ -120,13 +122,13 @@ _QUESTIONS: Final = (
         "late",
         "by how much an attempt starts later than it is due",
         "A delay is not exact (async-invocation §3).",
-        (Answer("delay", SECOND, "{attempt} started 1 s late"),),
+        (Answer("delay", SECOND, "{attempt} started {by} late"),),
     ),
     Question(
         "cold-start",
         "how long a new instance takes to start",
         "The length of a cold start is not promised (timers-and-instances §3.4).",
-        (Answer("slow start", timedelta(seconds=3), "the instance of {attempt} took 3 s longer to start"),),
+        (Answer("slow start", timedelta(seconds=3), "the instance of {attempt} took {by} longer to start"),),
     ),
     Question(
         "version",
@@ -150,7 +152,7 @@ _QUESTIONS: Final = (
         "timer",
         "by how much a timer fires late",
         "A timer is not exact to the second (timers-and-instances §1).",
-        (Answer("timer late", SECOND, "the timer {attempt} fired 1 s late"),),
+        (Answer("timer late", SECOND, "the timer {attempt} fired {by} late"),),
     ),
     Question(
         "strands",
@@ -177,23 +179,81 @@ QUESTIONS: Final[Mapping[str, Question]] = {question.name: question for question
 """By name, in the order in which a search tries them."""
 
 
+MILLISECOND: Final = timedelta(milliseconds=1)
+
+
+def meaning(question: str, answer: int, milliseconds: int = 0) -> Any:
+    """What the engine acts on. ``milliseconds``: another length of time than the one in the table; 0: that one."""
+    means = QUESTIONS[question].answers[answer - 1].means
+    if not milliseconds:
+        return means
+    length = milliseconds * MILLISECOND
+    return Report(length, means.times, means.lost) if isinstance(means, Report) else length
+
+
+def answer_of(question: str, means: Any) -> tuple[int, int]:
+    """The number of the answer that means that, and the milliseconds where it is another length of time than that of
+    the table; the inverse of ``meaning``."""
+    answers = range(1, len(QUESTIONS[question].answers) + 1)
+    milliseconds = _length(means) // MILLISECOND
+    # The length of an answer that is at once cannot be another one, so that the last answer comes first.
+    lengths = [(number, 0) for number in answers] + [(number, milliseconds) for number in reversed(answers)]
+    return next((number, length) for number, length in lengths if meaning(question, number, length) == means)
+
+
+def _length(means: Any) -> timedelta:
+    """The length of time that an answer means; 0 where it means none."""
+    length = means.late if isinstance(means, Report) else means
+    return length if isinstance(length, timedelta) else timedelta(0)
+
+
 @value
 class Choice:
     """One question that was answered otherwise than calmly.
 
     ``place``: where in the story it was asked, such as ``orders/charge#2.1`` for attempt 1 of the second invocation of
-    that function; it does not depend on ids or times. ``answer``: the number of the answer, from 1.
+    that function; it does not depend on ids or times. ``answer``: the number of the answer, from 1. ``milliseconds``:
+    the length of time that a seeded chance has drawn, 0 where it is that of the answer.
     """
 
     question: str
     place: str
     answer: int
+    milliseconds: int = 0
 
     def words(self, numbered: Iterable[str] = ()) -> str:
         """What happened, as a sentence. ``numbered``: functions of which the first invocation is called (1)."""
-        question = QUESTIONS[self.question]
-        answer = question.answers[min(self.answer, len(question.answers)) - 1]
-        return answer.words.format(attempt=attempt_at(self.place, numbered), answer=self.answer)
+        number = min(self.answer, len(QUESTIONS[self.question].answers))
+        return told_of(self.question, number, attempt_at(self.place, numbered), self.answer, self.milliseconds)
+
+
+def told_of(question: str, number: int, attempt: str, answer: object, milliseconds: int = 0) -> str:
+    """What an answer of the table means, as a sentence, with texts for the attempt and for the number of the answer."""
+    by = seconds(_length(meaning(question, number, milliseconds)))
+    return QUESTIONS[question].answers[number - 1].words.format(attempt=attempt, answer=answer, by=by)
+
+
+@value
+class Deviation:
+    """What a fact of the journal tells of an answer that is not the calm one; with the other facts of its journal it is
+    a ``Choice`` (``search/recipes.py``).
+
+    ``about``: the request id of the invocation that the question was about, or the place of a question that was about
+    none. ``attempt``: that attempt, 0 where it was about none. ``time``: how often it had been asked there, this time
+    included. ``answer`` and ``milliseconds``: as of ``Choice``.
+    """
+
+    question: str
+    about: str
+    attempt: int
+    answer: int
+    time: int = 1
+    milliseconds: int = 0
+
+
+def of_emulator(number: int) -> str:
+    """How a place begins that is in one emulator of several."""
+    return "" if number == 1 else f"{number}@"
 
 
 def attempt_at(place: str, numbered: Iterable[str] = ()) -> str:

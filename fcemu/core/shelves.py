@@ -71,23 +71,41 @@ class Shelf(Generic[K, R]):
     Not safe for threads: whoever holds the baton uses it.
     """
 
-    def __init__(self, of: ResourceType[K, R]) -> None:
+    __slots__ = ("_all", "_groups", "_indexes", "_last", "_names", "_shares", "get", "type")
+
+    def __init__(self, of: ResourceType[K, R], like: "Shelf[K, R] | None" = None) -> None:
+        """``like``: the shelf has the same resources as that one, without its indexes. A change of one of the two does
+        not change the other: they share what they hold until then."""
         self.type: Final = of
-        self._all: dict[K, R] = {}
-        self.get: Final[Callable[[K], R | None]] = self._all.get
+        self._all: dict[K, R] = {} if like is None else like._all
+        self.get: Callable[[K], R | None] = self._all.get if like is None else like.get
         """What is there under a key; ``None`` where nothing is."""
-        self._groups: dict[Any, dict[Any, K]] = {}
+        self._groups: dict[Any, dict[Any, K]] = {} if like is None else like._groups
         self._names: dict[Any, Names] = {}
         """The names of those groups of which a page was wanted."""
-        self._last: dict[Any, int] = {}
+        self._last: dict[Any, int] = {} if like is None else like._last
         """The highest number that was given in a group, where names are numbers."""
-        self._indexes: list[Index[R, Any]] = []
+        self._indexes: tuple[Index[R, Any], ...] = ()
+        self._shares = like is not None
+        """Whether another shelf may hold the same dictionaries."""
+        if like is not None:
+            like._shares = True
+
+    def _share_no_more(self) -> None:
+        """Called before each change."""
+        if self._shares:
+            self._shares = False
+            self._all, self._last = dict(self._all), dict(self._last)
+            self._groups = {group: dict(there) for group, there in self._groups.items()}
+            self.get = self._all.get
 
     def index(self, at: Callable[[R], Hashable | None], value: Callable[[R], T]) -> Mapping[Any, T]:
         """``value`` of each resource by what ``at`` says; ``None`` leaves one out. The shelf keeps
         it up to date."""
         index = Index(at, value)
-        self._indexes.append(index)
+        for resource in self._all.values():
+            index.changed(None, resource)
+        self._indexes += (index,)
         return index.there
 
     def __iter__(self) -> Iterator[K]:
@@ -146,6 +164,7 @@ class Shelf(Generic[K, R]):
 
     def put(self, key: K, resource: R) -> None:
         """Add a resource, or replace the one of the same key."""
+        self._share_no_more()
         old = self._all.get(key)
         self._all[key] = resource
         if old is None:
@@ -161,6 +180,7 @@ class Shelf(Generic[K, R]):
     def remove(self, key: K) -> R:
         """Raises the type's error for what is missing."""
         found = self.find(key)
+        self._share_no_more()
         group, name = self.type.split(key)
         del self._all[key], self._groups[group][name]
         if (names := self._names.get(group)) is not None:
@@ -171,6 +191,7 @@ class Shelf(Generic[K, R]):
 
     def forget(self, group: object) -> None:
         """Remove all resources of a group; its numbers begin anew."""
+        self._share_no_more()
         for key in list(self._groups.get(group, {}).values()):
             self.remove(key)
         for there in (self._groups, self._names, self._last):
@@ -208,4 +229,5 @@ class Shelf(Generic[K, R]):
 
     def skip(self, group: object, number: int) -> None:
         """Numbers up to this one have been given."""
+        self._share_no_more()
         self._last[group] = max(self._last.get(group, 0), number)

@@ -49,6 +49,10 @@ class Moving(Entry, Protocol):
 
 
 _MOVES: Final = frozenset({Rank.MESSAGE, Rank.IDLE})
+_WORK: Final = Rank.WORK
+_DEADLINE: Final = Rank.DEADLINE
+First = tuple[datetime, Rank, Entry]
+"""What falls due first: its instant, its rank, and the entry itself."""
 
 
 class Agenda:
@@ -74,13 +78,13 @@ class Agenda:
         """Whether there is much to do: more work than that, or a timer, which may fire without end."""
         return self._work.count > entries or bool(self._ranks[Rank.TIMER].instants)
 
-    def push(self, at: datetime, entry: Entry, rank: Rank = Rank.WORK) -> None:
+    def push(self, at: datetime, entry: Entry, rank: Rank = _WORK) -> None:
         """``entry`` is due at that instant."""
         self._ranks[rank].push(at, entry)
         if self.wakes_at is not None and at < self.wakes_at:
             self.look_by(at)
 
-    def first(self) -> tuple[datetime, Rank, Entry] | None:
+    def first(self) -> First | None:
         """What falls due first; it stays."""
         while True:
             at = None
@@ -106,6 +110,10 @@ class Agenda:
                 return at
         return None
 
+    def next_work(self, first: First | None) -> datetime | None:
+        """When work falls due next, where ``first`` falls due first."""
+        return first[0] if first is not None and first[1] is _WORK else self.next(_WORK)
+
     @property
     def next_stop(self) -> datetime | None:
         """When work falls due next, or a timer fires."""
@@ -127,7 +135,7 @@ class Agenda:
 
     def pop(self, rank: Rank, index: int = 0) -> Entry:
         """Take out what is first of its rank, or another one of ``rivals``."""
-        return self.deadlines.pop() if rank is Rank.DEADLINE else self._ranks[rank].pop(index)
+        return self.deadlines.pop() if rank is _DEADLINE else self._ranks[rank].pop(index)
 
     def rivals(self, at_most: int) -> list[Entry]:
         """The work that is due first, all at the same instant."""

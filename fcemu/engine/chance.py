@@ -6,24 +6,31 @@ import os
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
-from typing import Final
+from datetime import datetime, timedelta
+from typing import Final, TypeVar
 
 from fcemu.core.generation import Generation, IdStyle
 from fcemu.core.invocation import Invocation, Recorded
 from fcemu.core.odds import ODDS, Odds
 from fcemu.core.outcome import INTERNAL_ERROR, NO_CAPACITY, Refusal, Throttled
-from fcemu.core.questions import NEW, RECYCLED, Report
+from fcemu.core.questions import MILLISECOND, NEW, RECYCLED, Deviation, Report, answer_of
 from fcemu.core.retry import RetryPolicy
 from fcemu.core.values import value
 from fcemu.engine.faults import Crash, Delay, DeliverTwice, Faults, Refuse, When
 
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+T = TypeVar("T")
+_UUIDS: Final = IdStyle.UUID
 
 
 def new_secret() -> bytes:
     """A secret of this process, which follows from no seed."""
     return os.urandom(32)
+
+
+def resource_id(seed: int, what: str) -> str:
+    """The id of something that is defined. It follows from the seed and from what it is for, so that a definition
+    changes no draw."""
+    return _uuid(int.from_bytes(hashlib.md5(f"{seed} {what}".encode(), usedforsecurity=False).digest()))
 
 
 @value
@@ -113,11 +120,6 @@ class Chance:
         from 0, the order in which they would go on."""
         return 0
 
-    def resource_id(self, what: str) -> str:
-        """The id of something that is defined. It follows from the seed and from what it is for, so that a definition
-        changes no other draw."""
-        return _uuid(int.from_bytes(hashlib.md5(f"{self.seed} {what}".encode(), usedforsecurity=False).digest()))
-
     def version(self, shares: dict[str, float], invocation: Invocation | None = None) -> str:
         """Which version an alias with weights leads to this time; ``shares`` add up to about 1, in order.
         ``invocation``: the one whose attempt is about to start."""
@@ -131,6 +133,11 @@ class Chance:
 
     rerouted = ""
     """What the last answer of ``version`` was, where it was not the drawn one."""
+
+    def told(self) -> Deviation | None:
+        """What a fact tells of the answer that was just given, which is not the calm one; ``None`` where a test asked
+        for the fault."""
+        return None
 
     def talk_id(self) -> str:
         """The id of a request to MNS. Drawn beside all else: how often a consumer polls is a matter of real time."""
@@ -182,29 +189,66 @@ delivered more than once, but not when (async-invocation §5)."""
 SLOWER_AT_MOST: Final = timedelta(seconds=3)
 """ASSUMED: fcemu draws a start of an instance that takes up to 3 s longer; FC does not promise how long it takes
 (timers-and-instances §3.4)."""
-_MILLISECOND: Final = timedelta(milliseconds=1)
+_KEPT: Final = 1000
+"""Of how many invocations it is kept at least how often they were asked about."""
 
 
-class Seeded(Chance):
+class Answering(Chance):
+    """A chance whose answers are not always calm, and which tells facts what it has answered."""
+
+    permutes = True
+    _answered: Deviation | None = None
+
+    def told(self) -> Deviation | None:
+        answered, self._answered = self._answered, None
+        return answered
+
+
+class Seeded(Answering):
     """Draws by the seed whatever FC leaves open: order, delay, refusals, crashes, repeats.
 
     Ids come from a row of their own, so that they are those of a calm run as long as nothing else differs. The same
     seed and requests give the same journal.
     """
 
-    permutes = True
-
     def __init__(self, seed: int = 0, odds: Odds = ODDS) -> None:
         super().__init__(seed)
         self._odds = odds
         self._random = random.Random(f"chance {seed}")
+        self._asked: Final[dict[str, tuple[Invocation | None, dict[tuple[str, int], int]]]] = {}
+        """How often a question was asked of an attempt, by what it was about, with the invocation if that is one."""
+        self._most_asked = _KEPT
 
     def go_on(self, whence: str) -> None:
         super().go_on(whence)
         self._random = random.Random(f"chance {self.seed}/{whence}")
 
+    def _asks(self, question: str, about: Invocation | str, attempt: int = 0) -> None:
+        """Note that a question is asked, whatever the answer will be: its time is part of its place."""
+        invocation, name = (None, about) if isinstance(about, str) else (about, about.id)
+        if name not in self._asked and len(self._asked) >= self._most_asked:
+            over = [key for key, (one, _) in self._asked.items() if one is not None and one.finished]
+            for key in over:
+                del self._asked[key]
+            self._most_asked = max(_KEPT, 2 * len(self._asked))
+        _, times = self._asked.setdefault(name, (invocation, {}))
+        times[question, attempt] = times.get((question, attempt), 0) + 1
+
+    def _tells(self, question: str, means: T, about: Invocation | str, attempt: int = 0, answer: int = 0) -> T:
+        """The fact of what is answered will tell of it. ``answer``: its number where ``means`` does not say it."""
+        name = about if isinstance(about, str) else about.id
+        time = self._asked[name][1][question, attempt]
+        number, milliseconds = (answer, 0) if answer else answer_of(question, means)
+        self._answered = Deviation(question, name, attempt, number, time, milliseconds)
+        return means
+
     def first_of(self, messages: int, first: Invocation | None = None) -> int:
-        return self._random.randrange(1, messages) if messages > 1 and self._happens(self._odds.overtake) else 0
+        if first is not None:
+            self._asks("overtake", first, first.last_attempt + 1)
+        overtaken = self._random.randrange(1, messages) if messages > 1 and self._happens(self._odds.overtake) else 0
+        if overtaken and first is not None:
+            self._tells("overtake", overtaken, first, first.last_attempt + 1, overtaken)
+        return overtaken
 
     def hold_up(self, moment: Moment) -> timedelta | None:
         """Only the first attempt of a message that was delayed: its delay is what FC does not promise exactly."""
@@ -212,61 +256,90 @@ class Seeded(Chance):
         if asked is not None:
             return asked
         invocation = moment.invocation
+        self._asks("late", invocation, invocation.last_attempt + 1)
         accepted = invocation.accepted
-        if invocation.attempts or accepted.due == accepted.at or not self._happens(self._odds.late):
+        if invocation.tried or accepted.due == accepted.at or not self._happens(self._odds.late):
             return None
-        return self._some(LATE_AT_MOST)
+        return self._tells("late", self._some(LATE_AT_MOST), invocation, invocation.last_attempt + 1)
 
     def refusal(self, moment: Moment) -> Refusal | None:
         asked = super().refusal(moment)
         if asked is not None:
             return asked
+        invocation, attempt = moment.invocation, moment.invocation.last_attempt + 1
+        self._asks("refuse", invocation, attempt)
         drawn, odds = self._random.random(), self._odds
+        if drawn >= odds.throttle + 2 * odds.fail:
+            return None
+        refusal: Refusal = NO_CAPACITY
         if drawn < odds.throttle:
-            return Throttled()
-        if drawn < odds.throttle + odds.fail:
-            return INTERNAL_ERROR
-        return NO_CAPACITY if drawn < odds.throttle + 2 * odds.fail else None
+            refusal = Throttled()
+        elif drawn < odds.throttle + odds.fail:
+            refusal = INTERNAL_ERROR
+        return self._tells("refuse", refusal, invocation, attempt)
 
     def dies(self, moment: Moment, when: When) -> bool:
-        return super().dies(moment, when) or self._happens(self._odds.crash)
+        if super().dies(moment, when):
+            return True
+        invocation, attempt = moment.invocation, moment.invocation.last_attempt
+        self._asks(f"crash-{when}", invocation, attempt)
+        return self._happens(self._odds.crash) and self._tells(f"crash-{when}", True, invocation, attempt)
 
     def again(self, moment: Moment) -> timedelta | None:
         asked = super().again(moment)
         if asked is not None:
             return asked
+        invocation, attempt = moment.invocation, moment.invocation.last_attempt
+        self._asks("again", invocation, attempt)
         if not self._happens(self._odds.repeat):
             return None
-        return _MILLISECOND * self._random.randint(0, AGAIN_AT_MOST // _MILLISECOND)
+        wait = MILLISECOND * self._random.randint(0, AGAIN_AT_MOST // MILLISECOND)
+        return self._tells("again", wait, invocation, attempt)
 
     # What is never drawn unless a test sets its odds: then nothing is drawn for it, and the other draws are the same.
 
     def first_strand(self, strands: int, invocation: Invocation) -> int:
-        return self._random.randrange(1, strands) if self._may(self._odds.strands) else 0
+        if not self._may(self._odds.strands, "strands", invocation, invocation.last_attempt):
+            return 0
+        first = self._random.randrange(1, strands)
+        return self._tells("strands", first, invocation, invocation.last_attempt, first)
 
     def instance(self, moment: Moment) -> str | None:
-        return self._random.choice((NEW, RECYCLED)) if self._may(self._odds.instance) else None
+        invocation, attempt = moment.invocation, moment.invocation.last_attempt + 1
+        if not self._may(self._odds.instance, "instance", invocation, attempt):
+            return None
+        return self._tells("instance", self._random.choice((NEW, RECYCLED)), invocation, attempt)
 
     def slow_start(self, moment: Moment) -> timedelta | None:
-        return self._some(SLOWER_AT_MOST) if self._may(self._odds.start) else None
+        invocation, attempt = moment.invocation, moment.invocation.last_attempt + 1
+        if not self._may(self._odds.start, "cold-start", invocation, attempt):
+            return None
+        return self._tells("cold-start", self._some(SLOWER_AT_MOST), invocation, attempt)
 
     def fate_of(self, report_of: Invocation) -> Report | None:
-        if not self._may(self._odds.report):
+        attempt = max(1, report_of.last_attempt)
+        if not self._may(self._odds.report, "report", report_of, attempt):
             return None
         late = self._some(LATE_AT_MOST)
-        return self._random.choice((Report(late=late), Report(times=2), Report(late=late, lost=True)))
+        fate = self._random.choice((Report(late=late), Report(times=2), Report(late=late, lost=True)))
+        return self._tells("report", fate, report_of, attempt)
 
     def timer_late(self, trigger: str) -> timedelta | None:
-        return self._some(LATE_AT_MOST) if self._may(self._odds.timer) else None
+        if not self._may(self._odds.timer, "timer", trigger):
+            return None
+        return self._tells("timer", self._some(LATE_AT_MOST), trigger)
 
     def _happens(self, odds: float) -> bool:
         return self._random.random() < odds
 
-    def _may(self, odds: float) -> bool:
-        return odds > 0 and self._happens(odds)
+    def _may(self, odds: float, question: str, about: Invocation | str, attempt: int = 0) -> bool:
+        if odds <= 0:
+            return False
+        self._asks(question, about, attempt)
+        return self._happens(odds)
 
     def _some(self, most: timedelta) -> timedelta:
-        return _MILLISECOND * self._random.randint(1, most // _MILLISECOND)
+        return MILLISECOND * self._random.randint(1, most // MILLISECOND)
 
 
 CHANCES: Final[Mapping[str, Callable[[int, Odds], Chance]]] = {"calm": lambda seed, _: Chance(seed), "seeded": Seeded}
@@ -274,10 +347,10 @@ CHANCES: Final[Mapping[str, Callable[[int, Odds], Chance]]] = {"calm": lambda se
 
 
 def _request_id(bits_of: Callable[[int], int], generation: Generation, now: datetime) -> str:
-    if generation.ids is IdStyle.UUID:
+    if generation.ids is _UUIDS:
         return _uuid(bits_of(128))
-    bits = bits_of(80)
-    return f"1-{int((now - _EPOCH).total_seconds()):08x}-{bits >> 48:08x}-{bits & 0xFFFF_FFFF_FFFF:012x}"
+    drawn = bits_of(80).to_bytes(10).hex()
+    return f"1-{int(now.timestamp()):08x}-{drawn[:8]}-{drawn[8:]}"
 
 
 def _uuid(bits: int) -> str:

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any, Final, TypeVar
 
 from fcemu.core.capacity import Capacity
+from fcemu.core.catalog import Catalog
 from fcemu.core.domains import Route
 from fcemu.core.errors import InvalidArgument, NotImplementedYet, refused
 from fcemu.core.facts import Changed
@@ -32,6 +33,7 @@ from fcemu.core.shelves import K, R, ResourceType
 from fcemu.core.stamps import UNSTAMPED, Stamp, etag_of
 from fcemu.core.triggers import HTTP, TIMER, Trigger, read_http, read_timer
 from fcemu.core.values import dataclass
+from fcemu.engine.chance import resource_id
 from fcemu.engine.fleet import Fleet
 from fcemu.engine.instances import Shown
 from fcemu.engine.ports import Packages
@@ -73,6 +75,23 @@ class _Rules:
 
 _NO_RULES: Final = dict.fromkeys((each.name for each in RESOURCE_TYPES), _Rules())
 """A type about which there is nothing more to know has none of its own."""
+
+
+def stamp_all(catalog: Catalog, seed: int, now: datetime) -> None:
+    """Give ids and times to what a definition has brought. The ids follow from the seed and from what they are for."""
+    for each in _STAMPED:
+        shelf = catalog.shelf(each)
+        for key, resource in list(shelf.items()) if shelf else ():
+            if each is VERSIONS and resource.stamp.created == UNSTAMPED.created:
+                shelf.put(key, replace(resource, stamp=Stamp(resource.id, now, now)))
+            elif resource.stamp is UNSTAMPED:
+                shelf.put(key, replace(resource, stamp=_stamp(each, key, seed, now)))
+    catalog.is_stamped = True
+
+
+def _stamp(of: ResourceType[K, R], key: K, seed: int, now: datetime, more: str = "") -> Stamp:
+    what = "" if of.identity is None else of.identity(key)
+    return Stamp(resource_id(seed, what + more) if what else "", now, now)
 
 
 class Control:
@@ -205,25 +224,15 @@ class Control:
     def _new_stamp(self, of: ResourceType[K, R], key: K) -> Stamp:
         """The stamp of something that is made now; made again after it was deleted, it gets another id."""
         now = self._clock.shown()
-        return self._stamp(of, key, now, f" {now.isoformat()} {len(self._journal)}")
-
-    def _stamp(self, of: ResourceType[K, R], key: K, now: datetime, more: str = "") -> Stamp:
-        what = "" if of.identity is None else of.identity(key)
-        return Stamp(self._chance.resource_id(what + more) if what else "", now, now)
+        return _stamp(of, key, self._chance.seed, now, f" {now.isoformat()} {len(self._journal)}")
 
     def complete(self) -> None:
         """Give ids and times to what a definition has brought, and let timers fire as they are defined. Called with the
         baton held, or before anybody else has it."""
-        catalog, now = self._catalog, self._clock.shown()
         self.definitions += 1
-        for each in _STAMPED:
-            shelf = catalog.shelf(each)
-            for key, resource in list(shelf.items()) if shelf else ():
-                if each is VERSIONS and resource.stamp.created == UNSTAMPED.created:
-                    shelf.put(key, replace(resource, stamp=Stamp(resource.id, now, now)))
-                elif resource.stamp is UNSTAMPED:
-                    shelf.put(key, replace(resource, stamp=self._stamp(each, key, now)))
-        for ref in dict.fromkeys([*self._timers.functions, *(ref for ref, _ in catalog.triggers)]):
+        now = self._clock.shown()
+        stamp_all(self._catalog, self._chance.seed, now)
+        for ref in dict.fromkeys([*self._timers.functions, *(ref for ref, _ in self._catalog.triggers)]):
             self._timers.set(ref, now)
 
     # Services and functions.
@@ -244,6 +253,11 @@ class Control:
         """A function as it is, or as a version froze it. Raises what ``Catalog.find`` raises."""
         with self._baton:
             return self._catalog.find(ref, qualifier).function
+
+    def async_settings(self, ref: FunctionRef, qualifier: str = LATEST) -> AsyncSettings:
+        """The asynchronous settings of one qualifier."""
+        with self._baton:
+            return self._catalog.async_settings(ref, qualifier)
 
     def list_services(self, wanted: Wanted, tags: Mapping[str, str]) -> Page[Service]:
         """By name; with tags, those that have them all."""

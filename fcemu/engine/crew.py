@@ -20,6 +20,17 @@ STALLED: Final = 0.003
 _IDLE_AT_MOST: Final = 64
 
 
+class _Worker(threading.Thread):
+    """A thread of a crew. A ``target`` would be called by C code, which takes more of the thread's stack."""
+
+    def __init__(self, live: Job, name: str) -> None:
+        super().__init__(name=name, daemon=True)
+        self._live: Final = live
+
+    def run(self) -> None:
+        self._live()
+
+
 class Crew:
     """Threads for many emulators of one process. They are daemons: what hangs in a handler must not keep the process.
 
@@ -37,9 +48,12 @@ class Crew:
         self._lock = RealLock()
         self._jobs: RealQueue = RealQueue()
         self._idle = 0
+        """How many threads wait for a job; below 0, how many jobs wait for a thread."""
         self._made = 0
         self._alive = 0
         """How many threads there are."""
+        self._wanted: RealQueue | None = None
+        """What wakes the thread that starts the others, once there is one."""
         self._short: RealQueue = RealQueue()
         self._leader: object | None = None
         self._leads_on = 0
@@ -47,32 +61,63 @@ class Crew:
         self._busy_since: float | None = None
         """Since when the leader runs its job."""
         self._owed: deque[Job] = deque()
-        self._closed = False
 
     def after_fork(self) -> None:
         """See ``forks.Forked``: its threads are not here, and what they were to do is done where they are."""
         self._begin()
 
     def run(self, job: Job) -> None:
-        """Run ``job`` at once on a thread of its own."""
+        """Run ``job`` at once on a thread of its own. Raises ``RuntimeError`` if the system has no thread for it, and
+        no thread of the crew will be free."""
+        if not self._alive:
+            self._start()
         with self._lock:
-            if self._idle > 0:
-                self._idle -= 1
-                self._jobs.put(job)
+            self._idle -= 1
+            self._jobs.put(job)
+            short = self._idle < 0
+        if short:
+            self._start_soon()
+
+    def _start_soon(self) -> None:
+        """Let another thread start one more. ``run`` may be called deep in a handler that is about to park, and to
+        start a thread there takes two more pages of memory, for as long as the handler is parked."""
+        with self._lock:
+            if self._wanted is None:
+                wanted = RealQueue()
+                try:
+                    self._launch(partial(self._start_what_is_wanted, wanted), "starter")
+                except RuntimeError:  # the system has no more threads: the next one that is free takes the job
+                    return
+                self._wanted = wanted
+            self._wanted.put(None)
+
+    def _start_what_is_wanted(self, wanted: RealQueue) -> None:
+        while True:
+            wanted.get()
+            try:
+                self._start()
+            except RuntimeError:  # the same
+                continue
+
+    def _start(self) -> None:
+        """Start a thread, unless no job waits for one any more. Raises ``RuntimeError``."""
+        with self._lock:
+            if self._alive and self._idle >= 0:
                 return
             self._made += 1
             self._alive += 1
-            name = f"{self._name}-{self._made}"
-        thread = threading.Thread(target=self._live, args=(job,), name=name, daemon=True)
+            self._idle += 1
         try:
-            Context().run(thread.start)  # also when a handler parks: our threads are no part of it
-        except RuntimeError:  # the system has no more threads: the next one that is free does it
+            self._launch(self._live, str(self._made))
+        except RuntimeError:
             with self._lock:
                 self._alive -= 1
-                if not self._alive:
-                    raise
                 self._idle -= 1
-                self._jobs.put(job)
+            raise
+
+    def _launch(self, life: Callable[[], None], name: str) -> None:
+        """Start a thread in a context of its own, also where a handler parks: our threads are no part of it."""
+        Context().run(_Worker(life, f"{self._name}-{name}").start)
 
     def offer(self, job: Job) -> None:
         """Run ``job`` soon; it should be short. One thread takes all of them while none of them stalls."""
@@ -118,16 +163,6 @@ class Crew:
             self._pay()
             self._lead_instead_of(leader)
 
-    def close(self) -> None:
-        """Let idle threads end; busy ones end with their job."""
-        with self._lock:
-            self._closed = True
-            for _ in range(max(0, self._idle)):
-                self._jobs.put(None)
-            self._idle = 0
-            if self._leader is not None:
-                self._short.put(None)
-
     def _lead_instead_of(self, leader: object | None) -> None:
         """Make a new leader, unless another thread has done so."""
         with self._lock:
@@ -142,7 +177,8 @@ class Crew:
         """Take short jobs until another thread leads."""
         if self._leader is me:
             self._leads_on = get_ident()
-        while self._leader is me and (job := self._short.get()) is not None:
+        while self._leader is me:
+            job = self._short.get()
             self._busy_since = real.monotonic()
             _do(job)
             if self._leader is not me:
@@ -159,15 +195,14 @@ class Crew:
                 return
             _do(call)
 
-    def _live(self, job: Job | None) -> None:
-        while job is not None:
-            _do(job)
+    def _live(self) -> None:
+        while True:
+            _do(self._jobs.get())
             with self._lock:
-                if self._closed or self._idle >= _IDLE_AT_MOST:
+                if self._idle >= _IDLE_AT_MOST:
                     self._alive -= 1
                     return
                 self._idle += 1
-            job = self._jobs.get()
 
 
 def _do(job: Job) -> None:

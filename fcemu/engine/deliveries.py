@@ -18,7 +18,7 @@ from fcemu.core.facts import (
     Stopped,
     Succeeded,
 )
-from fcemu.core.invocation import Invocation, State
+from fcemu.core.invocation import Invocation
 from fcemu.core.questions import Report
 from fcemu.core.reports import envelope, report
 from fcemu.core.times import later
@@ -79,7 +79,8 @@ class Deliveries:
         fate = self._chance.fate_of(invocation) if self._chance.troubles else None
         if fate is not None:
             word = "report lost" if fate.lost else "report late" if fate.late else "report twice"
-            self._journal.record(FaultStruck(now, invocation.id, len(invocation.attempts), word), invocation)
+            struck = FaultStruck(now, invocation.id, invocation.last_attempt, word, self._chance.told())
+            self._journal.record(struck, invocation)
         if isinstance(destination, FunctionDestination):
             if fate is None:
                 self._invoke(destination, body, invocation, now)
@@ -123,13 +124,9 @@ class Deliveries:
         """ASSUMED: fcemu reports expiry as a failure, and does not report stopped and invalid invocations
         (retry-and-destinations §3.3)."""
         asked = self._catalog.async_settings(invocation.accepted.function, invocation.accepted.qualifier)
-        match invocation.state:
-            case State.SUCCEEDED:
-                return asked.on_success
-            case State.FAILED | State.EXPIRED:
-                return asked.on_failure
-            case _:
-                return None
+        if isinstance(invocation.end, Succeeded):
+            return asked.on_success
+        return asked.on_failure if isinstance(invocation.end, Failed | Expired) else None
 
     def _invoke(self, destination: FunctionDestination, body: bytes, invocation: Invocation, now: datetime) -> None:
         try:

@@ -28,6 +28,7 @@ from fcemu.core.facts import (
 from fcemu.core.invocation import Invocation, State
 from fcemu.core.names import FunctionRef
 from fcemu.core.outcome import Outcome, Ran, Refusal
+from fcemu.core.output import Output
 from fcemu.core.questions import NEW, RECYCLED
 from fcemu.core.retry import Fail, RetryAt, RetryPolicy, Stop, Succeed, decide, is_too_old
 from fcemu.engine.chance import Moment
@@ -41,6 +42,7 @@ from fcemu.engine.runs import Run, in_engine
 from fcemu.engine.traces import Traces
 from fcemu.engine.world import World
 
+_ENQUEUED: Final = State.ENQUEUED
 _MOMENT: Final = timedelta(microseconds=1)
 RIVALS: Final = 16
 """How many things that are due at the same instant are looked at when messages may overtake each other."""
@@ -97,7 +99,7 @@ class Dispatcher:
             journal.record(Invalid(now, accepted.request_id, gone.message), invocation)
             return None
         if self._chance.rerouted:
-            self._struck(invocation, len(invocation.attempts) + 1, self._chance.rerouted, now)
+            self._struck(invocation, invocation.last_attempt + 1, self._chance.rerouted, now)
             self._chance.rerouted = ""
         if now - accepted.at > plan.policy.max_age and self._too_old(invocation, plan.policy, now):
             return None
@@ -108,7 +110,8 @@ class Dispatcher:
         moment = Moment(invocation, plan.policy, now) if troubled else None
         if moment is not None and self._held_up(moment):
             return None
-        self._dequeue(invocation, now)
+        if invocation.state is _ENQUEUED:
+            self._dequeue(invocation, now)
         refusal = self._refusal(invocation, plan, moment) if troubled or plan.stand_in is not None else None
         another = self._another_instance(plan, moment) if moment is not None and refusal is None else False
         place = refusal or self.fleet.ask(pool, now, another=another)
@@ -142,7 +145,7 @@ class Dispatcher:
         return True
 
     def _hold(self, invocation: Invocation, plan: Plan, now: datetime) -> None:
-        self._journal.record(Held(now, invocation.id, len(invocation.attempts) + 1), invocation)
+        self._journal.record(Held(now, invocation.id, invocation.last_attempt + 1), invocation)
         aged_from = invocation.tally(age_excludes_delay=self._settings.age_excludes_delay).aged_from
         # ASSUMED: fcemu drops an event that has grown too old at once, not when an instance becomes free
         # (retry-and-destinations §1.5).
@@ -156,7 +159,7 @@ class Dispatcher:
         answer = self._chance.instance(moment)
         if answer is None:
             return False
-        number = len(moment.invocation.attempts) + 1
+        number = moment.invocation.last_attempt + 1
         self._struck(moment.invocation, number, "another instance" if answer == NEW else "recycled early", moment.now)
         if answer == RECYCLED:
             self.fleet.recycle_idle(plan.pool, moment.now)
@@ -168,7 +171,7 @@ class Dispatcher:
         takes = self._settings.cold_start
         slower = None if moment is None else self._chance.slow_start(moment)
         if slower is not None:
-            self._struck(invocation, len(invocation.attempts) + 1, "slow start", now)
+            self._struck(invocation, invocation.last_attempt + 1, "slow start", now)
             takes += slower
         self._journal.record(InstanceStarted(now, invocation.id, place.id, takes.total_seconds()), invocation)
         if takes:
@@ -183,7 +186,7 @@ class Dispatcher:
         return self._started(invocation, plan, place, now)
 
     def _started(self, invocation: Invocation, plan: Plan, place: Place, now: datetime) -> Run | None:
-        accepted, number = invocation.accepted, len(invocation.attempts) + 1
+        accepted, number = invocation.accepted, invocation.last_attempt + 1
         self._journal.record(Started(now, accepted.request_id, number, place.id), invocation)
         if plan.runs_as is not None:
             self._warn_of_runtime(invocation, plan, number, now)
@@ -196,14 +199,15 @@ class Dispatcher:
             place.id,
             accepted.request_id,
             number,
-            invocation.executions - invocation.repeats - 1,
+            number - invocation.refusals - invocation.repeats - 1,
             accepted.payload,
             run,
-            http=accepted.http,
-            user_code=run,
-            undisturbed=in_engine,
-            keys=self._keys,
-            failed=run.fail,
+            Output(),
+            accepted.http,
+            run,
+            in_engine,
+            self._keys,
+            run.fail,
         )
         if self.fleet.hear is not None:
             run.call.output.heard = partial(self.fleet.hear, accepted.request_id, number)
@@ -238,7 +242,7 @@ class Dispatcher:
         chosen = messages[overtaken]
         first = things[chosen]
         if overtaken and isinstance(first, Invocation):
-            self._struck(first, len(first.attempts) + 1, f"overtake {overtaken}", now)
+            self._struck(first, first.last_attempt + 1, f"overtake {overtaken}", now)
         return chosen
 
     def first_strand(self, run: Run, strands: int, now: datetime) -> int:
@@ -250,7 +254,7 @@ class Dispatcher:
 
     def _dequeue(self, invocation: Invocation, now: datetime) -> None:
         """The queue hands it over, once; a synchronous invocation waits in no queue."""
-        if invocation.state is State.ENQUEUED and not invocation.accepted.synchronous:
+        if invocation.state is _ENQUEUED and not invocation.accepted.synchronous:
             self._journal.record(Dequeued(now, invocation.accepted.request_id), invocation)
 
     def _held_up(self, moment: Moment) -> bool:
@@ -263,7 +267,7 @@ class Dispatcher:
         if by is None:
             return False
         late.add(invocation.id)
-        number, due = len(invocation.attempts) + 1, later(now, by)
+        number, due = invocation.last_attempt + 1, later(now, by)
         self._struck(invocation, number, "delay", now)
         self._journal.record(Delayed(now, invocation.id, number, due), invocation)
         return True
@@ -273,9 +277,9 @@ class Dispatcher:
         refusal = None if moment is None else self._chance.refusal(moment)
         if moment is not None and refusal is not None:
             name = "throttle" if isinstance(refusal, outcomes.Throttled) else "fail"
-            self._struck(invocation, len(invocation.attempts) + 1, name, moment.now)
+            self._struck(invocation, invocation.last_attempt + 1, name, moment.now)
         elif plan.stand_in is not None:
-            refusal = plan.stand_in.refuses(invocation.id, len(invocation.attempts) + 1)
+            refusal = plan.stand_in.refuses(invocation.id, invocation.last_attempt + 1)
         return refusal
 
     def _too_old(self, invocation: Invocation, policy: RetryPolicy, now: datetime) -> bool:
@@ -293,7 +297,7 @@ class Dispatcher:
         return True
 
     def _refused(self, invocation: Invocation, plan: Plan, refusal: Refusal, now: datetime) -> None:
-        number = len(invocation.attempts) + 1
+        number = invocation.last_attempt + 1
         self._journal.record(AttemptRefused(now, invocation.id, number, refusal), invocation)
         self._journal.record(self._decided(invocation, plan, refusal, now), invocation)
 
@@ -327,7 +331,7 @@ class Dispatcher:
         return self.exited(now - run.started)
 
     def _struck(self, invocation: Invocation, number: int, fault: str, now: datetime) -> None:
-        self._journal.record(FaultStruck(now, invocation.id, number, fault), invocation)
+        self._journal.record(FaultStruck(now, invocation.id, number, fault, self._chance.told()), invocation)
 
     def due_again(self, fact: Delayed | Redelivered | RetryPlanned, invocation: Invocation) -> None:
         """There will be another attempt, at the instant that ``fact`` says."""

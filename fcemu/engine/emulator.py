@@ -1,6 +1,6 @@
 """``Emulator`` has one method for each thing that a caller can ask for."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from functools import partial
@@ -9,12 +9,12 @@ from typing import Final
 
 from fcemu.core.catalog import Catalog
 from fcemu.core.errors import FCError
-from fcemu.core.functions import DEFAULT_MEMORY_MB, AsyncSettings, Function
+from fcemu.core.functions import DEFAULT_MEMORY_MB, Function
 from fcemu.core.generation import Generation
 from fcemu.core.invocation import Invocation
 from fcemu.core.keys import PREDICTABLE, Keys
 from fcemu.core.metrics import Numbers
-from fcemu.core.names import LATEST, FunctionRef
+from fcemu.core.names import FunctionRef
 from fcemu.core.settings import Settings
 from fcemu.engine.agenda import Agenda
 from fcemu.engine.baton import Baton
@@ -27,12 +27,13 @@ from fcemu.engine.crew import Crew
 from fcemu.engine.deliveries import Deliveries
 from fcemu.engine.dispatcher import Dispatcher
 from fcemu.engine.explain import Explanation, explain
-from fcemu.engine.goals import Advance, Answered, Autojump, CatchUp, Ended, Goal, Idle, Next, Still
+from fcemu.engine.goals import Advance, Answered, Autojump, Ended, Goal, Idle, Next, Still
 from fcemu.engine.inflight import WATCHDOG, Patience
 from fcemu.engine.intake import Asked, Intake
 from fcemu.engine.journal import Journal
 from fcemu.engine.keyring import Keyring
 from fcemu.engine.movers import Movers
+from fcemu.engine.parts import part
 from fcemu.engine.persistence import Persistence
 from fcemu.engine.ports import Overflow, Packages, Post, Runtime, StandIn, Store
 from fcemu.engine.progress import ClockStuck, Progress
@@ -103,6 +104,8 @@ class Emulator:
         """Calls something once a batch of short jobs is done; for what wakes another thread."""
         self._catalog: Final = catalog
         self._chance: Final = chance
+        self.faults: Final = chance.faults
+        """The faults that a test asked for."""
         chance.watch(self.journal.invocations)
         self._baton: Final = Baton()
         self._world: Final = World(
@@ -115,7 +118,6 @@ class Emulator:
             journal=self.journal,
             agenda=Agenda(self._baton),
         )
-        self._agenda: Final = self._world.agenda
         self._dispatcher: Final = Dispatcher(self._world, runtimes if callable(runtimes) else runtimes.__getitem__)
         self.fleet: Final = self._dispatcher.fleet
         self.traces: Final = self._dispatcher.traces
@@ -130,13 +132,9 @@ class Emulator:
         self.refusals: Final = Refusals(self._world, self._intake)
         """Facts of refused requests."""
         self.timers: Final = Timers(self._world, self._intake.fire)
-        self.keyring: Final = Keyring(self._world, self._intake)
-        """The access keys that are good now."""
-        self.control: Final = Control(self._world, self.fleet, packages, self.timers)
-        """The control plane: all that is defined."""
-        self.setup: Final = Setup(self._world, self.fleet, chance.faults, self.control, self._movers)
-        """Definitions, stand-ins for code, faults."""
-        self.control.complete()
+        self._packages: Final = packages
+        if catalog.triggers or not catalog.is_stamped:
+            self.control.complete()
         self.triggers: Final = Triggers(self._world, self._intake)
         """Fires triggers of other services."""
         self.mail: Final = Mail(
@@ -154,49 +152,33 @@ class Emulator:
         """What was delivered to queues, topics and buses."""
         self.queues: Final = Queues(self.mail)
         self.topics: Final = Topics(self.mail)
-        deliveries = Deliveries(self._world, self._movers, self._callers, self._intake, self.mail, post)
+        self._deliveries: Final = Deliveries(self._world, self._movers, self._callers, self._intake, self.mail, post)
         self.journal.reactions = reactions(
             dispatcher=self._dispatcher,
             movers=self._movers,
             callers=self._callers,
-            deliveries=deliveries,
+            deliveries=self._deliveries,
             mail=self.mail,
             journal=self.journal,
             arrivals=Arrival.__args__,
         )
         self.starts: Final = 0 if kept is None else kept.starts + 1
         """How often one has begun before with what this one goes on from."""
-        self._persistence: Final = Persistence(
-            self._world,
-            self._movers,
-            self._intake,
-            deliveries,
-            self.timers,
-            packages,
-            partial(Saving, defined=self.control, starts=self.starts, given=given or {}),
-        )
-        self.kept: Final = self._persistence.kept
-        """For the server's loop: return once what is ``unsaved`` is kept; one commit for all of a turn. Raises
-        ``StoreError``."""
-        self.die_at: Final = self._persistence.die_at
-        """For a test: be killed at a fact."""
-        self.keep_soon: Final = self._persistence.keep_soon
-        """For the server's loop, when attempts have been accepted that begin once they are kept."""
+        self._saving: Final = partial(Saving, starts=self.starts, given=given or {})
         self.read_outside: Final = self._callers.read_outside
         """Request ids of invocations whose record or report was read over HTTP; ``check()`` asks."""
         self.raise_for: Final = self._callers.raise_for
         """Raises the error of the emulator's own that a caller got instead of an answer, if there is one; once."""
         self.patience: Final = 2 * settings.watchdog.total_seconds() + 2
-        """Real seconds without progress after which waiting for the clock is hopeless: the watchdog struck, and it did
-        not help."""
+        """Real seconds without progress after which waiting is hopeless: the watchdog has acted, and did not help."""
         self.serving = 0
         """Requests that are being served; an autojumping clock waits for them."""
         self._progress: Final = Progress(self._world, self._movers, self._callers)
         if overflow is not None and settings.in_memory is not None and not (store is not None and store.outlasts):
-            self.journal.overflow_to(overflow, settings.in_memory, self._persistence.left_memory)
+            self.journal.overflow_to(overflow, settings.in_memory, self.persistence.left_memory)
         if store is not None:
             with self._baton:
-                self._persistence.begin(store, kept)
+                self.persistence.begin(store, kept)
         # A stub is a reason to start provisioned instances, and that is a fact: after those that were kept.
         for ref, stub in (stubs or {}).items():
             if ref in catalog.functions:  # it may have been deleted before a restart
@@ -206,19 +188,52 @@ class Emulator:
         if self.clock.rate and (kept is not None or self.timers.next_due is not None):
             with self._baton:
                 if catch_up is not None:
-                    self._catch_up(catch_up)
+                    self.persistence.catch_up(catch_up)
                 self._movers.pursue()
         WATCHDOG.watch(self._progress)
 
+    # Parts that not every test needs.
+
+    @part
+    def control(self) -> Control:
+        """The control plane: all that is defined."""
+        return Control(self._world, self.fleet, self._packages, self.timers)
+
+    @part
+    def setup(self) -> Setup:
+        """Definitions, stand-ins for code, faults."""
+        return Setup(self._world, self.fleet, self.faults, self.control, self._movers)
+
+    @part
+    def keyring(self) -> Keyring:
+        """The access keys that are good now."""
+        return Keyring(self._world, self._intake)
+
+    @part
+    def persistence(self) -> Persistence:
+        """Goes on from what a store has kept, and keeps there what happens."""
+        return Persistence(
+            self._world,
+            self._movers,
+            self._intake,
+            self._deliveries,
+            self.timers,
+            self._packages,
+            partial(self._saving, defined=self.control),
+        )
+
     # Beyond the end of the process.
 
-    def _catch_up(self, until: datetime) -> None:
-        """Move on to where the clock would be by now, instant by instant where something fell due on the way."""
-        first = self._agenda.next_stop
-        if first is None or first > until:
-            self.clock.set(until)
-        else:
-            self._movers.post(CatchUp(until))
+    @property
+    def kept(self) -> Callable[[], Awaitable[None]]:
+        """For the server's loop: return once what is ``unsaved`` is kept; one commit for all of a turn. Raises
+        ``StoreError``."""
+        return self.persistence.kept
+
+    @property
+    def keep_soon(self) -> Callable[[], None]:
+        """For the server's loop, when attempts have been accepted that begin once they are kept."""
+        return self.persistence.keep_soon
 
     @property
     def unsaved(self) -> bool:
@@ -240,16 +255,10 @@ class Emulator:
         """End as a process that is killed does: what is not kept is lost. ``store``: gets all there is, where nothing
         was kept."""
         with self._baton:
-            self._persistence.stop()
+            self.persistence.stop()
             if store is not None:
-                self._persistence.take_all(store, packages)
+                self.persistence.take_all(store, packages)
         self.close()
-
-    def stop_saving(self) -> None:
-        """What happens from now on is not kept."""
-        with self._baton:
-            self._persistence.stop()
-            self._movers.begin_what_waits()
 
     def before_move(self, until: datetime | None) -> None:
         """Called, without the baton, before what is due by ``until`` may run; ``None``: whatever is due."""
@@ -509,7 +518,7 @@ class Emulator:
     def next_due(self) -> datetime | None:
         """When work falls due next, or a timer fires."""
         with self._baton:
-            return self._agenda.next_stop
+            return self._world.agenda.next_stop
 
     @property
     def behind(self) -> timedelta:
@@ -542,10 +551,8 @@ class Emulator:
     def memory_mb(self, ref: FunctionRef) -> int:
         """The memory size of a function; the default one's when it is gone."""
         with self._baton:
-            try:
-                return self._catalog.function(ref).memory_mb
-            except FCError:
-                return DEFAULT_MEMORY_MB
+            function = self._catalog.functions.get(ref)
+        return DEFAULT_MEMORY_MB if function is None else function.memory_mb
 
     def checksum_of(self, invocation: Invocation, instance_id: str) -> str:
         """The checksum of the code that an attempt has run in that instance, as it is defined now. ``""`` where the
@@ -569,11 +576,6 @@ class Emulator:
         with self._baton:
             return list(self._catalog)
 
-    def async_settings(self, ref: FunctionRef, qualifier: str = LATEST) -> AsyncSettings:
-        """The asynchronous settings of one qualifier."""
-        with self._baton:
-            return self._catalog.async_settings(ref, qualifier)
-
     # The end.
 
     def close(self) -> None:
@@ -583,7 +585,7 @@ class Emulator:
             if self._closed:
                 return
             self._closed = True
-            saving = self._persistence.stop()
+            saving = None if self._movers.saving is None else self.persistence.stop()
             WATCHDOG.forget(self._progress)
 
         def end() -> None:

@@ -19,6 +19,8 @@ from fcemu.engine.runs import STRANDS, CodeRun, Run, Strand
 from fcemu.engine.world import World
 from fcemu.handler.strands import Move, State
 
+_STRUCK: Final = State.STRUCK
+
 
 class Ending:
     """Ends attempts, and hooks. Every method is called with the baton held unless it says otherwise."""
@@ -206,42 +208,46 @@ class Ending:
         if table.awake > 1:
             parking.let_rest(run)
         parking.steps += 1
-        if isinstance(finish.exception, Abandoned):  # it tells where the handler was when it was ended
-            dispatcher.traces.keep(run.invocation.id, run.number, finish.exception)
+        exception = finish.exception
+        if isinstance(exception, Abandoned):  # it tells where the handler was when it was ended
+            dispatcher.traces.keep(run.invocation.id, run.number, exception)
         # The watchdog has struck it: its end comes at its deadline, whatever it has come to by itself.
-        if table.state is State.STRUCK:
+        if table.state is _STRUCK:
             return
         parking.runs.discard(run)
         # It was given up before, and its thread comes back late.
         if table.over:
             return
-        if run.counted:
-            parking.uncount(run)
+        parking.uncount(run)
         run.end()
         now = self._clock.now()
         if table.others:
             parking.dismiss(run)
-        if finish.exception is not None:
-            dispatcher.traces.keep(run.invocation.id, run.number, finish.exception)
-            finish.exception = None  # its traceback leads to the frames that have this ``finish``: a circle
+        if exception is not None:
+            dispatcher.traces.keep(run.invocation.id, run.number, exception)
+            finish.exception = exception = None  # its traceback leads to the frames that have these names: a circle
         elif finish.lines:
             dispatcher.traces.keep_lines(run.invocation.id, run.number, finish.lines)
         if dispatcher.troubles and run.verdict is None and not finish.broken:
             died = dispatcher.dies(run, "after", now)
             if died is not None:
                 run.tell(died)
-        outcome = run.verdict or bounded(finish.outcome)
-        broken = finish.broken or run.verdict is not None
-        halted = isinstance(run.verdict, Halted)  # then it stops once its hook has run (task-mode §4.4)
-        if not broken:
+        verdict = run.verdict
+        if verdict is None and not finish.broken:
             dispatcher.fleet.give_back(run.place, now)
-        elif not halted:
-            run.place.instance.stop()
-        dispatcher.end(run, outcome, finish.output, now)
-        if broken:
-            dispatcher.fleet.lose(run.place, now, reason_of(outcome), hook=halted)
+            dispatcher.end(run, bounded(finish.outcome), finish.output, now)
+        else:
+            self._end_with_instance(run, verdict or bounded(finish.outcome), finish.output, now)
         if not table.others:
             run.let_go()
+
+    def _end_with_instance(self, run: Run, outcome: Ran, output: str, now: datetime) -> None:
+        """``run`` has come back, and no other attempt is to run in its instance."""
+        halted = isinstance(run.verdict, Halted)  # then it stops once its hook has run (task-mode §4.4)
+        if not halted:
+            run.place.instance.stop()
+        self._dispatcher.end(run, outcome, output, now)
+        self._dispatcher.fleet.lose(run.place, now, reason_of(outcome), hook=halted)
 
     def drop(self, invocation: Invocation, now: datetime, why: str) -> None:
         """End the attempt of an invocation that cannot be kept. Handlers begin after ``keep``, so it has not run."""

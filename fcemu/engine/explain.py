@@ -95,7 +95,7 @@ def _at(instant: datetime, clock: Clock) -> str:
 
 def _name(thing: object) -> str:
     if isinstance(thing, Invocation):
-        return f"{_title(thing)} #{len(thing.attempts) + 1}"
+        return f"{_title(thing)} #{thing.last_attempt + 1}"
     return str(thing)
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from fcemu.core.invocation import Invocation
-from fcemu.engine.agenda import Agenda, Rank
+from fcemu.engine.agenda import Agenda, First, Rank
 from fcemu.engine.clock import later
 from fcemu.engine.latch import Latch
 
@@ -20,10 +20,11 @@ class Goal:
         """Waits in real time, at most for so many seconds; says whether the goal is reached."""
         self._then: Callable[[], None] | None = None
 
-    def horizon(self, agenda: Agenda, now: datetime) -> datetime | None:
+    def horizon(self, agenda: Agenda, now: datetime, first: First | None) -> datetime | None:
         """Up to which instant the clock may go now, that instant included; ``None``: nowhere, the goal is reached.
 
-        Asked before each step. Once nothing lies ahead up to there, the clock is set there and the goal is reached.
+        ``first``: what the agenda has first, which the caller has at hand. Asked before each step. Once nothing lies
+        ahead up to there, the clock is set there and the goal is reached.
         """
         raise NotImplementedError
 
@@ -53,7 +54,7 @@ class Advance(Goal):
         self._asked = end
         self.end = end if isinstance(end, datetime) else None
 
-    def horizon(self, agenda: Agenda, now: datetime) -> datetime:
+    def horizon(self, agenda: Agenda, now: datetime, first: First | None) -> datetime:
         if self.end is None:
             assert isinstance(self._asked, timedelta), "an instant is an end already"
             self.end = later(now, self._asked)
@@ -77,7 +78,7 @@ class Next(Goal):
         super().__init__()
         self._instant: datetime | None = None
 
-    def horizon(self, agenda: Agenda, now: datetime) -> datetime | None:
+    def horizon(self, agenda: Agenda, now: datetime, first: First | None) -> datetime | None:
         stop = agenda.next_stop
         if stop is not None and self._instant is None:
             self._instant = max(stop, now)
@@ -99,8 +100,8 @@ class Idle(Goal):
         self._not_idle = not_idle
         self._is_late = False
 
-    def horizon(self, agenda: Agenda, now: datetime) -> datetime | None:
-        work = agenda.next(Rank.WORK)
+    def horizon(self, agenda: Agenda, now: datetime, first: First | None) -> datetime | None:
+        work = agenda.next_work(first)
         self._is_late = work is not None and self._end is not None and work > self._end
         return self._end if self._is_late else work
 
@@ -115,7 +116,7 @@ class Idle(Goal):
 class Still(Goal):
     """Wait until nothing is in flight, and start nothing."""
 
-    def horizon(self, agenda: Agenda, now: datetime) -> None:
+    def horizon(self, agenda: Agenda, now: datetime, first: First | None) -> None:
         return None
 
     def __str__(self) -> str:
@@ -129,8 +130,8 @@ class Ended(Goal):
         super().__init__()
         self.invocation = invocation
 
-    def horizon(self, agenda: Agenda, now: datetime) -> datetime | None:
-        return None if self.invocation.finished else agenda.next(Rank.WORK)
+    def horizon(self, agenda: Agenda, now: datetime, first: First | None) -> datetime | None:
+        return None if self.invocation.finished else agenda.next_work(first)
 
     def __str__(self) -> str:
         return f"invocation {self.invocation.id} of {self.invocation.accepted.function}"
@@ -147,10 +148,10 @@ class Autojump(Goal):
         super().__init__()
         self._busy = busy
 
-    def horizon(self, agenda: Agenda, now: datetime) -> datetime | None:
+    def horizon(self, agenda: Agenda, now: datetime, first: First | None) -> datetime | None:
         if self._busy():
             return None
-        work, message = agenda.next(Rank.WORK), agenda.next(Rank.MESSAGE)
+        work, message = agenda.next_work(first), agenda.next(Rank.MESSAGE)
         return min(work, message) if work is not None and message is not None else work or message
 
     def __str__(self) -> str:

@@ -151,17 +151,17 @@ class Intake:
         is_task = settings is not None and (asked.task_mode or settings.task_mode)
         if is_task and asked.task_id:
             self._tasks.claim(function.ref, asked.task_id)
-        if cause is not None:
+        if cause is None:
+            now = self._clock.shown()
+        else:
             self._count_caused(cause.accepted.root)
-        now = self._clock.shown() if cause is None else self._clock.now()
+            now = self._clock.now()
         request_id = asked.request_id
         while not request_id or request_id in self._journal.invocations:
             request_id = self._chance.request_id(function.generation, now)
-        task_id = (asked.task_id or request_id) if is_task else ""
         root, depth = request_id, 0
         if cause is not None:
             root, depth = cause.accepted.root, cause.accepted.depth + (asked.source in _BEHIND)
-        due = later(now, asked.delay) if asked.delay else now
         payload, http = asked.payload, asked.http
         if http is not None and takes_events(function):
             payload, http = event_of(http, payload, request_id, now, self._settings.account), None
@@ -174,10 +174,10 @@ class Intake:
                 settings is None,
                 asked.source,
                 payload,
-                due,
+                later(now, asked.delay) if asked.delay else now,
                 root,
                 depth,
-                task_id,
+                (asked.task_id or request_id) if is_task else "",
                 http,
             )
         )

@@ -37,7 +37,9 @@ class Invocations(Mapping[str, Recorded]):
         return self.overflow.find(request_id) if found is None and self.overflow is not None else found
 
     def __contains__(self, request_id: object) -> bool:
-        return request_id in self.here or (isinstance(request_id, str) and self.find(request_id) is not None)
+        if request_id in self.here:
+            return True
+        return self.overflow is not None and isinstance(request_id, str) and self.find(request_id) is not None
 
     def __iter__(self) -> Iterator[str]:
         return iter(list(self.here)) if self.overflow is None else (one.id for one in self.after(None))

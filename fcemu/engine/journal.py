@@ -24,6 +24,7 @@ from fcemu.core.metrics import Numbers, copied, count_fact, count_invocation, me
 from fcemu.core.names import FunctionRef
 from fcemu.engine.invocations import Invocations, place_of
 from fcemu.engine.ports import Messages, Overflow
+from fcemu.engine.tail import LONG, Tail
 
 _LOG: Final = logging.getLogger("fcemu")
 TAIL: Final = 2_000
@@ -60,12 +61,8 @@ class Journal(Sequence[Fact]):
     def __init__(self, messages: Messages | None = None) -> None:
         self._messages: Final = messages
         self._folds: Final = {} if messages is None else messages.folds
-        self._tail: tuple[int, list[Fact | None]] = 0, []
-        """How many facts have left this list, and the others: always of one moment, for readers on any thread. The
-        first of them may be ``None``: these have left memory meanwhile."""
-        self._gone = 0
-        """How many facts have left memory."""
-        self._append = self._tail[1].append
+        self._tail: Final = Tail()
+        self._append = self._tail.append
         self._read: ReadBack = _nothing
         self._numbers: dict[FunctionRef, Numbers] = {}
         """What the facts that have left, and the invocations of which there is a summary, come to."""
@@ -90,26 +87,32 @@ class Journal(Sequence[Fact]):
 
         Raises ``ImpossibleMove`` before anything changes.
         """
-        known, kind = self._here.get(fact.request_id), type(fact)
-        if known is None:
-            known = self.invocations.get(fact.request_id, invocation)
-        if not isinstance(known, Invocation):
-            if known is None:
-                raise KeyError(fact.request_id)
-            known = self._taken_back(known)
-        known.apply(fact)
+        if invocation is None or invocation.over:
+            invocation = self._whole(fact, invocation)  # the others are in memory as they are
+        invocation.apply(fact)
         self._append(fact)
+        kind = type(fact)
         if kind in self._folds:
             self._folds[kind](fact)
         for follower in self._followers:
             follower()
         if kind in self.reactions:
             for react in self.reactions[kind]:
-                react(fact, known)
+                react(fact, invocation)
+
+    def _whole(self, fact: InvocationFact, invocation: Invocation | None) -> Invocation:
+        """The invocation that ``fact`` belongs to, in memory again where it had left it."""
+        known = self._here.get(fact.request_id) or self.invocations.get(fact.request_id, invocation)
+        if known is None:
+            raise KeyError(fact.request_id)
+        return known if isinstance(known, Invocation) else self._taken_back(known)
 
     def open(self, accepted: Accepted) -> Invocation:
         """Append the fact that begins an invocation."""
         invocation = Invocation(accepted)
+        if len(self._tail.last) >= LONG:
+            self._tail.next_list()
+            self._append = self._tail.append
         self._append(accepted)
         self._here[accepted.request_id] = invocation
         if accepted.task_id:
@@ -166,10 +169,7 @@ class Journal(Sequence[Fact]):
 
     def _in_memory(self) -> tuple[int, list[Fact]]:
         """How many facts have left memory, and the others, of one moment."""
-        left, facts = self._tail
-        tail = facts[:]
-        missing = _missing(tail)
-        return left + missing, cast(list[Fact], tail[missing:])
+        return self._tail.read(0, len(self))
 
     def note(self, fact: Fact) -> None:
         """Append what happened outside of any invocation, or to one that is forgotten, fold it in, and do what follows
@@ -208,7 +208,8 @@ class Journal(Sequence[Fact]):
     def fold(self, facts: Iterable[Fact], begin: int = 0) -> None:
         """Take over the facts of another journal, as after a restart; the first ``begin`` are forgotten. Nothing
         follows from them: what did is among them."""
-        self._gone, self._tail = begin, (begin, self._tail[1])
+        self._tail.begin(begin)
+        self._append = self._tail.append
         reactions, self.reactions = self.reactions, {}
         elsewhere = self._read is not _nothing
         for number, fact in enumerate(facts, begin):
@@ -236,7 +237,7 @@ class Journal(Sequence[Fact]):
     def let_go(self, kept: int) -> bool:
         """The first ``kept`` facts are kept elsewhere: the older ones leave memory, once that is worth it, and finished
         invocations and reports with them. Whether it was worth it."""
-        if kept - self._gone < 2 * TAIL:
+        if kept - self._tail.gone < 2 * TAIL:
             return False
         self._let_go(kept - TAIL)
         return True
@@ -269,8 +270,9 @@ class Journal(Sequence[Fact]):
         if overflow is None:
             overflow = self.invocations.overflow = make()
             self._read = overflow.read
-        end = self._gone + self._enough(self._ended - self._most)
-        overflow.write(self._gone, self._between(self._gone, end))
+        gone = self._tail.gone
+        end = gone + self._enough(self._ended - self._most)
+        overflow.write(gone, self._between(gone, end))
         summaries = self._let_go(end)
         self._ended -= len(summaries)
         overflow.put([(place_of(summary), summary) for summary in summaries])
@@ -281,7 +283,7 @@ class Journal(Sequence[Fact]):
     def _enough(self, ends: int) -> int:
         """How many of the oldest facts in memory have to leave, so that so many invocations that have ended can."""
         missing: dict[str, int] = {}
-        oldest = self._between(self._gone, min(self._gone + _OVERFLOWING, len(self)))
+        oldest = self._between(self._tail.gone, self._tail.gone + _OVERFLOWING)
         for count, fact in enumerate(oldest, 1):
             known = self._here.get(fact.request_id)
             if isinstance(known, Invocation) and isinstance(fact, InvocationFact):
@@ -295,14 +297,13 @@ class Journal(Sequence[Fact]):
 
     def _between(self, start: int, end: int) -> list[Fact]:
         """Facts that are in memory."""
-        left, facts = self._tail
-        return cast(list[Fact], facts[start - left : end - left])
+        return self._tail.read(start, end)[1]
 
     def _let_go(self, end: int) -> list[Summary]:
         """The facts up to this place leave memory. Returns the summaries of the invocations that end with them, which
         are in memory in place of those."""
         over: list[Invocation] = []
-        for place, fact in enumerate(self._between(self._gone, end), self._gone):
+        for place, fact in enumerate(self._between(self._tail.gone, end), self._tail.gone):
             known = self._here.get(fact.request_id) if fact.request_id else None
             invocation = known if isinstance(known, Invocation) else None
             count_fact(self._numbers, fact, invocation)
@@ -312,20 +313,9 @@ class Journal(Sequence[Fact]):
                     over.append(invocation)
             if type(fact) is Delivered and self._messages is not None:
                 self._messages.shorten(fact, place)
-        self._shorten(end)
+        self._tail.let_go(end)
+        self._append = self._tail.append
         return [self._summarised(invocation) for invocation in over]
-
-    def _shorten(self, end: int) -> None:
-        """Let the list go on behind ``end``. It may be long, so it is made anew only once half of it has left; a reader
-        on another thread then still has the one before."""
-        left, facts = self._tail
-        if 2 * (end - left) >= len(facts):
-            tail = facts[end - left :]
-            self._append = tail.append
-            self._gone, self._tail = end, (end, tail)
-        else:
-            start, self._gone = self._gone, end
-            facts[start - left : end - left] = [None] * (end - start)
 
     def _summarised(self, invocation: Invocation) -> Summary:
         count_invocation(self._numbers, invocation)
@@ -397,8 +387,7 @@ class Journal(Sequence[Fact]):
         return {"n": n} | to_json(fact) | {"function": named}
 
     def __len__(self) -> int:
-        left, facts = self._tail
-        return left + len(facts)
+        return len(self._tail)
 
     def __iter__(self) -> Iterator[Fact]:
         return (fact for _, fact in self.numbered(0))
@@ -408,30 +397,19 @@ class Journal(Sequence[Fact]):
     @overload
     def __getitem__(self, index: slice) -> list[Fact]: ...
     def __getitem__(self, index: int | slice) -> Fact | list[Fact]:
-        left, facts = self._tail
         if isinstance(index, int):
-            place = index if index >= 0 else index + left + len(facts)
-            if place < 0:
+            place = index if index >= 0 else index + len(self)
+            if not 0 <= place < len(self):
                 raise IndexError(index)
-            found = facts[place - left] if left <= place else None
-            return self._read((place,))[0] if found is None else found
-        wanted = range(left + len(facts))[index]
+            return self[place : place + 1][0]
+        wanted = range(len(self))[index]
         if wanted.step < 0:
             return self[:][index]
-        if wanted.start >= left:  # as nearly always: a store asks for the newest ones at each commit
-            tail = facts[wanted.start - left : wanted.stop - left : wanted.step]
-            if not tail or tail[0] is not None:
-                return cast(list[Fact], tail)
-        past = len(range(wanted.start, min(wanted.stop, left), wanted.step))
-        there = wanted[past:]
-        tail = facts[there.start - left : there.stop - left : there.step] if there else []
-        past += _missing(tail)
-        return (self._read(wanted[:past]) if past else []) + cast(list[Fact], tail[_missing(tail) :])
-
-
-def _missing(facts: list[Fact | None]) -> int:
-    """How many of the first ones have left memory."""
-    return next((count for count, fact in enumerate(facts) if fact is not None), len(facts))
+        missing, there = self._tail.read(wanted.start, wanted.stop)
+        if not missing:
+            return there if wanted.step == 1 else there[:: wanted.step]
+        past = len(wanted[: -(-missing // wanted.step)])
+        return self._read(wanted[:past]) + there[past * wanted.step - missing :: wanted.step]
 
 
 def _nothing(places: Iterable[int]) -> list[Fact]:

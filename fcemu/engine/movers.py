@@ -12,7 +12,7 @@ from fcemu.core.errors import StoreError
 from fcemu.core.facts import Failed, Invalid
 from fcemu.core.invocation import Invocation, State
 from fcemu.engine import real
-from fcemu.engine.agenda import Entry, Falling, Rank
+from fcemu.engine.agenda import Entry, Falling, First, Rank
 from fcemu.engine.callers import Callers
 from fcemu.engine.clock import later
 from fcemu.engine.closing import Closing
@@ -46,6 +46,7 @@ _QUEUED: Final = 64
 _CROWD: Final = 1000
 """Invocations that may wait for instances before a clock that is faster than real time goes no faster than that."""
 _REAL_SPEED: Final = 1.0
+_DEADLINE: Final = Rank.DEADLINE
 _ANSWERS: Final = frozenset({Rank.MESSAGE, Rank.POLL})
 _NONE: Final = timedelta(0)
 
@@ -178,11 +179,12 @@ class Movers:
         self.parking.steps += 1
         return self.clock.set(instant)
 
-    def _next(self, goal: Goal) -> tuple[datetime, Rank, Entry] | None:
+    def _next(self, goal: Goal) -> First | None:
         """What comes first, if that lies within the horizon of ``goal``; else the clock has been moved to the horizon,
         and the goal is reached."""
         now = self.clock.now()
-        horizon, first = goal.horizon(self._agenda, now), self._agenda.first()
+        first = self._agenda.first()
+        horizon = goal.horizon(self._agenda, now, first)
         if first is not None:
             at, rank, _ = first
             # A consumer whose time has come is answered, even for a goal that starts nothing more.
@@ -290,12 +292,13 @@ class Movers:
         if self._driving:
             return  # another thread moves it already, and sees what has changed
         self._driving = leads = True
+        parking, clock, closing, goals = self.parking, self.clock, self.closing, self.goals
         try:
-            while not self.parking.in_flight and not self.clock.rate and not self.closing.closed:
+            while not parking.in_flight and not clock.rate and not closing.closed:
                 # A lock is free that a parked strand waits for: that strand runs again, and the clock waits for it.
-                if self.parking.lock_waits.all and self.parking.free_locks():
+                if parking.lock_waits.all and parking.free_locks():
                     continue
-                goal = self._goal()
+                goal = goals[0] if goals and not goals[0].reached else self._goal()
                 # No caller waits: a paused clock stands still.
                 if goal is None:
                     break
@@ -315,7 +318,7 @@ class Movers:
                 # A handler runs on this thread, without the baton. If it parks, another thread has begun to drive by
                 # the time it comes back, and this one is not needed any more; else this one drives on. An emulator that
                 # was killed at the last fact runs nothing.
-                if doing is not None and not self.closing.closed:
+                if doing is not None and not closing.closed:
                     self._driving = leads = False
                     self._execute(doing)
                     if self._driving:
@@ -337,7 +340,7 @@ class Movers:
         entry = self._agenda.pop(rank, self._dispatcher.first_of(self._agenda.rivals(RIVALS), now) if chooses else 0)
         if isinstance(entry, Invocation):
             return self._dispatcher.begin(entry, now)
-        if rank is Rank.DEADLINE:
+        if rank is _DEADLINE:
             self.ending.strike_due(cast(Run, entry), now)
             return None
         return cast("Run | Errand | None", cast(Falling, entry).fall_due(now))
@@ -363,7 +366,7 @@ class Movers:
         # Chance may have another strand of the attempt go on first: it is asked where the wake-up falls due.
         if self._permutes and not run.table.alone:
             return False
-        horizon = goal.horizon(self._agenda, self.clock.now())
+        horizon = goal.horizon(self._agenda, self.clock.now(), first)
         # It lies beyond the goal: the strand stays parked, and the caller goes on.
         if horizon is None or first[0] > horizon:
             return False

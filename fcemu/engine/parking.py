@@ -20,7 +20,7 @@ from fcemu.engine.world import World
 from fcemu.handler.lock_waits import LOCK_SECONDS, LockWaits, pauses
 from fcemu.handler.locks import acquire
 from fcemu.handler.strands import REST_SECONDS, Beside, Doing, State
-from fcemu.handler.threads import is_of_pool, thread_of
+from fcemu.handler.threads import has_ended, is_of_pool, thread_of
 
 
 def duration(seconds: float) -> timedelta:
@@ -337,7 +337,7 @@ class Parking:
             if lock.is_free():
                 return 0.0
             holder = STRANDS.get(lock.holder())
-            gate = holder is strand or (holder is None and thread_of(lock.holder()) is None)
+            gate = holder is strand or (holder is None and has_ended(lock.holder()))
             self._count_again(strand)
             strand.wants = lock
             # The holder computes, and will release the lock without the clock: the strand waits really, as it would.
@@ -362,7 +362,10 @@ class Parking:
         looks = pauses(gate=wait.real)
         while not wait.strand.wakes_within(next(looks)):
             if lock.is_free():
-                self.release(wait)
+                with self._baton:
+                    first = self.lock_waits.first_of(wait)
+                if first is not None:
+                    self.release(first)
 
     def _count_again(self, strand: Strand) -> None:
         """A strand that the clock did not wait for is back."""
@@ -419,7 +422,7 @@ class Parking:
             return True
         holder = STRANDS.get(lock.holder())
         if holder is None:
-            return thread_of(lock.holder()) is not None
+            return not has_ended(lock.holder())
         return holder.run.parking is not self
 
     def sleep_really(self, run: CodeRun, seconds: float) -> None:

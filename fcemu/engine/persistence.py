@@ -2,11 +2,13 @@
 
 import asyncio
 from collections.abc import Callable, Iterable
+from datetime import datetime
 from typing import Final
 
 from fcemu.collecting import no_collector
 from fcemu.core.invocation import State, Summary
 from fcemu.engine.deliveries import Deliveries
+from fcemu.engine.goals import CatchUp
 from fcemu.engine.intake import Intake
 from fcemu.engine.movers import Movers
 from fcemu.engine.ports import Packages, Store
@@ -94,6 +96,20 @@ class Persistence:
         """What happens from now on is not kept. Returns what has kept it until now, which is still to be closed."""
         saving, self._movers.saving = self._movers.saving, None
         return saving
+
+    def stop_for_good(self) -> None:
+        """What happens from now on is not kept, and what waited for that begins. Takes the baton itself."""
+        with self._world.baton:
+            self.stop()
+            self._movers.begin_what_waits()
+
+    def catch_up(self, until: datetime) -> None:
+        """Move on to where the clock would be by now, instant by instant where something fell due on the way."""
+        first = self._world.agenda.next_stop
+        if first is None or first > until:
+            self._world.clock.set(until)
+        else:
+            self._movers.post(CatchUp(until))
 
     def die_at(
         self, number: int, store: Store, packages: Callable[[], Packages] | None, died: Callable[[], None]

@@ -43,8 +43,7 @@ class Plans:
         self._chance: Final = world.chance
         self._agenda: Final = world.agenda
         self._runtime_of: Final = runtime_of
-        self._plans: dict[tuple[str, str | None, str], Plan] = {}
-        """By a function's name, its service and the qualifier: text has its hash at hand, ``FunctionRef`` does not."""
+        self._plans: dict[Key, Plan] = {}
         self._chosen: dict[tuple[FunctionRef, str, str], Plan] = {}
         """Plans of aliases that lead to several versions, by the version that was chosen."""
         self._stand_ins: dict[FunctionRef, list[StandIn]] = {}
@@ -57,10 +56,9 @@ class Plans:
         """What an invocation by this qualifier needs. ``choose_for``: its attempt starts, so that chance says which
         version it runs where an alias leads to several. Raises what ``Catalog.find`` raises, ``NotImplementedYet`` for
         a function whose runtime the emulator does not have."""
-        key = ref.name, ref.service, qualifier
-        plan = self._plans.get(key)
+        plan = self._plans.get((ref, qualifier))
         if plan is None:
-            plan = self._plans[key] = self._made(self._catalog.find(ref, qualifier))
+            plan = self._plans[ref, qualifier] = self._made(self._catalog.find(ref, qualifier))
         if choose_for is not None and plan.resolved.shares:
             version = self._chance.version(plan.resolved.shares, choose_for)
             chosen = self._chosen.get((ref, qualifier, version))
@@ -111,7 +109,7 @@ class Plans:
 
     def forget(self, of: Callable[[FunctionRef], bool]) -> None:
         """Look up again what qualifiers of these functions mean, and how their invocations are retried and reported."""
-        self._plans = {key: plan for key, plan in self._plans.items() if not of(FunctionRef(*key[:2]))}
+        self._plans = {key: plan for key, plan in self._plans.items() if not of(key[0])}
         self._chosen = {key: plan for key, plan in self._chosen.items() if not of(key[0])}
 
     # Stand-ins: stubs, and callables of a test.

@@ -132,7 +132,7 @@ class Progress:
         handler of ``run`` that has made it, without its credentials."""
         for request_id, since in self._callers.strangers.items():
             stranger = self._world.journal.whole(self._world.journal.invocations[request_id])
-            if now - since > self._grace and not stranger.attempts:
+            if now - since > self._grace and not stranger.tried:
                 del self._callers.strangers[request_id]
                 self._let_in(run, stranger)
                 return

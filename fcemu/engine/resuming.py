@@ -77,7 +77,7 @@ class Resuming:
 
     def _break_off(self, invocation: Invocation, now: datetime) -> int:
         """The attempt that ran, if one did, ended with the emulator; returns its number."""
-        if not invocation.attempts:
+        if not invocation.tried:
             return 0
         last: Attempt = invocation.attempts[-1]
         if last.outcome is None:

@@ -444,11 +444,6 @@ class CodeRun(Strand):
     counted = False
     since = inf
     """From when on, by the watchdog's time, it may be expected to get on; it has not begun to run before."""
-    wakes: Expected | None = None
-    """The place of its first wait among what is due, if it has one."""
-    times_out: Expected | None = None
-    """The place of its timeout among what is due, if it has one."""
-    verdict: Ran | None = None
     warned_once: tuple[str, ...] = ()
     """What is not to be said again about it."""
     ready_by: datetime | None = None
@@ -464,6 +459,11 @@ class CodeRun(Strand):
         self.started = started
         self.deadline = deadline
         """When it ends if it has not ended before."""
+        self.wakes: Expected | None = None
+        self.times_out: Expected | None = None
+        """The places of its first wait and of its timeout among what is due, if it has such."""
+        self.verdict: Ran | None = None
+        self.held_back = self._sent = False
         self.table: Final[Table] = table.Attempt(self)
 
     @property
@@ -500,7 +500,7 @@ class CodeRun(Strand):
 
     def end(self) -> None:
         """It is over; its strands may still be there."""
-        self.table.move(table.Move.END)
+        self.table.move(table.END)
         if self.wakes is not None:
             self.drop_wake_up()
         if self.times_out is not None:
@@ -583,7 +583,7 @@ class Run(CodeRun):
     """The last virtual sleep of it that was recorded, where it has other strands as well."""
 
     def __init__(self, invocation: Invocation, plan: Plan, place: Place, started: datetime) -> None:
-        super().__init__(place, started, later(started, plan.resolved.function.timeout))
+        CodeRun.__init__(self, place, started, later(started, plan.resolved.function.timeout))  # faster than ``super``
         self.invocation = invocation
         self.plan = plan
 

@@ -6,8 +6,10 @@ from dataclasses import replace
 from typing import Final
 
 from fcemu.core.defined import NO_EXTRAS, Extras
+from fcemu.core.facts import Deviated
 from fcemu.core.functions import AsyncSettings, Function, Service
 from fcemu.core.names import FunctionRef
+from fcemu.core.questions import Deviation
 from fcemu.engine.control import Control
 from fcemu.engine.faults import Fault, Faults, Trouble
 from fcemu.engine.fleet import Fleet
@@ -21,6 +23,8 @@ class Setup:
 
     def __init__(self, world: World, fleet: Fleet, faults: Faults, control: Control, movers: Movers) -> None:
         self._baton: Final = world.baton
+        self._clock: Final = world.clock
+        self._journal: Final = world.journal
         self._catalog: Final = world.catalog
         self._fleet: Final = fleet
         self._plans: Final = fleet.plans
@@ -32,6 +36,11 @@ class Setup:
         """Whether definitions were added, of which no fact tells."""
         self._stubs: Final[list[StandIn]] = []
         """All stubs there ever were, because no fact tells that an attempt ran one."""
+
+    def deviated(self, deviation: Deviation) -> None:
+        """Note what a search has chosen that is about no invocation."""
+        with self._baton:
+            self._journal.note(Deviated(self._clock.shown(), "", deviation))
 
     # Definitions.
 

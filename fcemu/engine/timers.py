@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Final, cast
 
 from fcemu.core.errors import InvalidArgument
-from fcemu.core.facts import FaultStruck
+from fcemu.core.facts import Deviated, FaultStruck
 from fcemu.core.invocation import Invocation
 from fcemu.core.names import FunctionRef
 from fcemu.core.times import later
@@ -31,7 +31,7 @@ class Tick:
 
     def fall_due(self, now: datetime) -> None:
         """The timer fires, as at its instant where the clock is late."""
-        self._timers.fires(self)
+        self._timers.fires(self, now)
 
     def __str__(self) -> str:
         return f"timer {self.trigger.function}/{self.trigger.name}"
@@ -97,7 +97,7 @@ class Timers:
                 if timer.enabled:
                     there[name] = self._next(trigger, timer, now)
 
-    def fires(self, tick: Tick) -> None:
+    def fires(self, tick: Tick, now: datetime) -> None:
         """A timer fires that was due at ``tick.due``; its next firing is put on the agenda."""
         due, trigger = tick.due, tick.trigger
         assert due is not None, "it was on the agenda"
@@ -106,8 +106,10 @@ class Timers:
         by = self._chance.timer_late(f"{trigger.function}/{trigger.name}") if self._chance.troubles else None
         if by is None:
             self._fire(trigger, event)
-        else:
-            self._agenda.push(later(due, by), Late(self, trigger, event))
+            return
+        if (told := self._chance.told()) is not None:
+            self._journal.note(Deviated(now, "", told))
+        self._agenda.push(later(due, by), Late(self, trigger, event))
 
     def fires_late(self, trigger: Trigger, event: bytes, now: datetime) -> None:
         """A timer fires that was due before. What it started is pending work, unlike the timer itself."""

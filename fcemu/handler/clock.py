@@ -45,7 +45,7 @@ class Held(Protocol):
         """Whether nobody has it."""
 
     def holder(self) -> int:
-        """The identifier of the thread that has taken it; 0 where that is not known."""
+        """The identifier of the thread that has taken it; 0 for one that runs nothing of a handler."""
 
 
 class HandlerClock(Protocol):

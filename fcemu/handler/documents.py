@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from datetime import date
 from decimal import Decimal
 from functools import lru_cache
-from types import CodeType, FrameType
+from types import CodeType, FrameType, TracebackType
 from typing import Any, Final
 
 from fcemu.handler.call import Function
@@ -75,7 +75,8 @@ class Paths:
         self._code: Final = os.path.realpath(code)
         self._is_code: Final[dict[str, bool]] = {}
         self._frames: Final[dict[tuple[int, int], tuple[CodeType, str, bool]]] = {}
-        """By the ``id`` of the code and the line: the code, which keeps its ``id``, and what ``frame`` returns."""
+        """By the ``id`` of the code and the instruction: the code, so that it keeps its ``id``; the frame as the
+        document has it, ``""`` for one that is left out; and whether it is the emulator's, or JSON's."""
         version = runtime.removeprefix("python")
         own = f"/usr/local/lib/python{version if version[:1].isdigit() and '.' in version else _OWN_VERSION}"
         standard = dict(zip(library, (own, own, "/opt/python", "/opt/python")))
@@ -102,19 +103,28 @@ class Paths:
             known = self._is_code[file] = inside and not any(part in file for part in INSTALLED)
         return known
 
-    def frame(self, frame: FrameType, line: int) -> tuple[CodeType, str, bool]:
-        """The code of a frame, the frame as the document has it, ``""`` for one that is left out, and whether it is the
-        emulator's, or JSON's, which writes the answer. A handler that fails, fails again at the same line: it is
-        rendered once."""
-        code = frame.f_code
-        known = self._frames.get((id(code), line))
-        if known is None:
-            if len(self._frames) >= _FRAMES_KEPT:
-                self._frames.clear()
-            file = code.co_filename
-            is_ours = file.startswith((_HERE, _JSON)) and not self.is_code(file)
-            known = self._frames[id(code), line] = code, self._render(frame, line), is_ours
-        return known
+    def frames(self, error: BaseException) -> list[str]:
+        """One entry per frame, outermost first, without frames of the emulator and of Python's import system, and
+        without those of JSON, which writes the answer, that it begins with. A handler that fails, fails again at the
+        same place: each is rendered once."""
+        entries: list[str] = []
+        trace, is_ours, known = error.__traceback__, True, self._frames
+        while trace is not None:
+            code, place = trace.tb_frame.f_code, trace.tb_lasti
+            frame = known.get((id(code), place)) or self._frame(trace, code, place)
+            is_ours = is_ours and frame[2]
+            if frame[1] and not is_ours:
+                entries.append(frame[1])
+            trace = trace.tb_next
+        return entries
+
+    def _frame(self, trace: TracebackType, code: CodeType, place: int) -> tuple[CodeType, str, bool]:
+        if len(self._frames) >= _FRAMES_KEPT:
+            self._frames.clear()
+        file = code.co_filename
+        is_ours = file.startswith((_HERE, _JSON)) and not self.is_code(file)
+        self._frames[id(code), place] = frame = code, self._render(trace.tb_frame, trace.tb_lineno), is_ours
+        return frame
 
     def _render(self, frame: FrameType, line: int) -> str:
         file = frame.f_code.co_filename
@@ -173,9 +183,20 @@ def library_here() -> tuple[str, ...]:
     return tuple(real[name] for name in _LIBRARY)
 
 
+class _Latest:
+    """The paths that were asked for last, and by what: most attempts are of the same function as the one before."""
+
+    found: tuple[Function, list[str], tuple[str, ...], Paths] | None = None
+
+
 def _paths_for(function: Function, library: tuple[str, ...] = ()) -> Paths:
+    found = _Latest.found
+    if found is not None and found[0] is function and found[1] == sys.path and found[2] == library:
+        return found[3]
     layers = tuple(layer.directory for layer in function.layers if layer.directory)
-    return _paths(function.code, function.runtime, tuple(sys.path), layers, library or library_here())
+    paths = _paths(function.code, function.runtime, tuple(sys.path), layers, library or library_here())
+    _Latest.found = function, sys.path.copy(), library, paths
+    return paths
 
 
 def log_text(text: str, function: Function, library: tuple[str, ...] = ()) -> str:
@@ -189,7 +210,7 @@ def log_text(text: str, function: Function, library: tuple[str, ...] = ()) -> st
 def error_document(error: Exception, function: Function) -> bytes:
     """The JSON document for an exception that left a handler (runtimes §1.6)."""
     paths = _paths_for(function)
-    return _document(paths.in_text(_text(error)), type(error).__name__, _frames(error, paths))
+    return _document(paths.in_text(_text(error)), type(error).__name__, paths.frames(error))
 
 
 def load_error_document(name: str, message: str, cause: BaseException | None, function: Function) -> bytes:
@@ -214,17 +235,3 @@ def _text(error: BaseException) -> str:
         return str(error)
     except Exception:
         return f"<unprintable {type(error).__name__} object>"
-
-
-def _frames(error: BaseException, paths: Paths) -> list[str]:
-    """One entry per frame, outermost first, without frames of the emulator and of Python's import system, and without
-    those of JSON that it begins with."""
-    entries: list[str] = []
-    trace, is_ours = error.__traceback__, True
-    while trace is not None:
-        _, entry, of_frame = paths.frame(trace.tb_frame, trace.tb_lineno)
-        is_ours = is_ours and of_frame
-        if entry and not is_ours:
-            entries.append(entry)
-        trace = trace.tb_next
-    return entries

@@ -45,13 +45,28 @@ class LockWaits(Generic[W]):
         that began between the same two looks go on in the order of the strands."""
         if not self.all:
             return []
-        self._looks += 1
-        self.all = list(self)
         freed: dict[int, W] = {}
-        for wait in sorted(self.all, key=lambda wait: (wait.arrived, wait.strand.order)):
+        for wait in self._in_order():
             if wait.lock.key not in freed and may_be_taken(wait.lock):
                 freed[wait.lock.key] = wait
         return list(freed.values())
+
+    def first_of(self, seen: W) -> W | None:
+        """The strand of ``seen`` has looked at its lock by itself, and found it free: the wait that is over by that.
+
+        ``None`` unless it has found the same at its look before, with nothing between: most often, the thread that has
+        released the lock is about to park, or the strand that was let go is about to take it, and ``freed`` says who is
+        next. Whose strand happens to look first says nothing.
+        """
+        before, seen.found_free = seen.found_free, self._looks
+        if before != self._looks:
+            return None
+        return next((wait for wait in self._in_order() if wait.lock.key == seen.lock.key), None)
+
+    def _in_order(self) -> list[W]:
+        self._looks += 1
+        self.all = list(self)
+        return sorted(self.all, key=lambda wait: (wait.arrived, wait.strand.order))
 
 
 def pauses(*, gate: bool) -> Iterator[float]:

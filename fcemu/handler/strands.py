@@ -115,6 +115,7 @@ class Move(Word):
     END = "end"
 
 
+END: Final = Move.END
 MOVES: Final[dict[State, dict[Move, State]]] = {
     State.PREPARING: {
         Move.PREPARE: State.PREPARING,
@@ -253,7 +254,7 @@ T = TypeVar("T", bound=Instant)
 class Wait(Generic[S, T]):
     """One wait of one strand. ``until``: the instant at which it ends by itself; ``None``: it does not."""
 
-    __slots__ = ("arrived", "lock", "over", "real", "released", "sleeps", "strand", "until")
+    __slots__ = ("arrived", "found_free", "lock", "over", "real", "released", "sleeps", "strand", "until")
 
     def __init__(self, strand: S, until: T | None = None) -> None:
         self.strand: Final = strand
@@ -269,6 +270,8 @@ class Wait(Generic[S, T]):
         """The lock for which it waits; a ``Lock``."""
         self.arrived = 0
         """Waits for locks of a lower number come first."""
+        self.found_free = -1
+        """Where the strand has looked at its lock by itself and found it free: ``LockWaits.first_of``."""
 
     @property
     def waiting(self) -> bool:
@@ -298,6 +301,7 @@ class Beside(Word):
     clock moves without them."""
 
 
+_RUNNING: Final = State.RUNNING
 _NONE: Final[set[Any]] = set()
 """The other strands of all attempts that never had any: most have none."""
 
@@ -323,7 +327,7 @@ class Attempt(Generic[S, W, T]):
     )
 
     def __init__(self, first: S) -> None:
-        self.state = State.RUNNING
+        self.state = _RUNNING
         self.over = False
         self.first = first
         """The handler's own thread."""

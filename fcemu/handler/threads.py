@@ -19,6 +19,11 @@ def thread_of(ident: int) -> Any:
     return threading._active.get(ident)  # type: ignore[attr-defined]
 
 
+def has_ended(ident: int) -> bool:
+    """Whether there is no such thread any more. 0 stands for one that is there: see ``Held.holder``."""
+    return ident != 0 and thread_of(ident) is None
+
+
 def is_of_pool(thread: Any) -> bool:
     """Whether it is a thread of a pool, whose work the handler will ask for."""
     return getattr(getattr(thread, "_target", None), "__module__", None) in _POOLS

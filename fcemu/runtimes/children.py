@@ -144,7 +144,7 @@ class Child:
         self,
         call: Call,
         head: str,
-        watch: Callable[[], None] | None = None,
+        watch: Callable[[], object] | None = None,
     ) -> Message:
         """Run one attempt, with ``call.payload`` as its event; returns the message that ends it. ``head``: JSON.
 
@@ -155,7 +155,7 @@ class Child:
         self.send(head, call.payload)
         return self.answer(call, watch)
 
-    def answer(self, call: Call, watch: Callable[[], None] | None = None) -> Message:
+    def answer(self, call: Call, watch: Callable[[], object] | None = None) -> Message:
         """The same for an attempt whose frame was sent already."""
         every = None if watch is None else _WATCH_MILLISECONDS
         while True:

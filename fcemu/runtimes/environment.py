@@ -4,11 +4,12 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from fcemu.core.functions import Function
 from fcemu.core.generation import FC2
 from fcemu.core.languages import is_modern_node
+from fcemu.core.names import Account
 from fcemu.engine.ports import Call
 from fcemu.handler.context import is_newer
 from fcemu.runtimes.namespace import Namespace
@@ -21,7 +22,7 @@ _KEYS: Final = {
     "ALIBABA_CLOUD_ACCESS_KEY_SECRET": 1,
     "ALIBABA_CLOUD_SECURITY_TOKEN": 2,
 }
-
+_KEYS_OF_2: Final = _KEYS | _LEGACY
 
 NEEDED: Final = (
     "PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "LANGUAGE", "LC_*", "TERM", "TMPDIR", "TMP", "TEMP",
@@ -48,6 +49,21 @@ def _is_reserved(name: str) -> bool:
     return name.startswith(("FC_", "_FC_"))
 
 
+class Told(Protocol):
+    """What FC's variables tell of an attempt: a ``Call``, or the first one of an ``Environment``."""
+
+    @property
+    def function(self) -> Function: ...
+    @property
+    def qualifier(self) -> str: ...
+    @property
+    def version(self) -> str: ...
+    @property
+    def account(self) -> Account: ...
+    @property
+    def instance_id(self) -> str: ...
+
+
 class Environment:
     """The variables of one instance: what its code wrote, the function's, FC's, then those of the test.
 
@@ -55,24 +71,52 @@ class Environment:
     of the code of the attempt that asks, ``real``: what answers for the test's variables.
     """
 
+    __slots__ = (
+        "_extra",
+        "_fixed",
+        "_written",
+        "account",
+        "function",
+        "instance_id",
+        "numbers",
+        "qualifier",
+        "streams",
+        "version",
+    )
+
     def __init__(self, call: Call, extra: Mapping[str, str]) -> None:
-        self._fixed: Final = _fixed(call, extra)
-        self._keys: Final = places_of(call.function)
+        """``call``: the first attempt of the instance."""
+        self.function: Final = call.function
+        self.qualifier: Final = call.qualifier
+        self.version: Final = call.version
+        self.account: Final = call.account
+        self.instance_id: Final = call.instance_id
+        self._extra: Final = extra
+        self._fixed: dict[str, str] | None = None
+        """FC's variables and the function's; ``None`` before code asks for a variable, which most handlers never do."""
         self._written: Final[dict[str, str | None]] = {}
         self.streams: Final[dict[str, Any]] = {}
         """What its code has assigned to ``sys.stdout`` and ``sys.stderr``."""
         self.numbers: Final[dict[object, Iterator[int]]] = {}
         """The numbers of its threads and pools: ``thread_numbers.py``."""
 
+    @property
+    def fixed(self) -> Mapping[str, str]:
+        """FC's variables and the function's."""
+        if self._fixed is None:
+            self._fixed = _fixed(self, self._extra)
+        return self._fixed
+
     def get(self, name: str, call: Call, namespace: Namespace, real: Callable[[str], str | None]) -> str | None:
         """The value of a variable."""
         for written in (self._written, namespace.state.variables):
             if name in written:
                 return written[name]
-        if name in self._fixed:
-            return self._fixed[name]
-        if name in self._keys:
-            return call.credentials[self._keys[name]]
+        if name in self.fixed:
+            return self.fixed[name]
+        place = _all_places(self.function).get(name)
+        if place is not None:
+            return call.credentials[place]
         return None if _is_reserved(name) and name not in KEPT else real(name)
 
     def write(self, name: str, value: str | None, namespace: Namespace) -> None:
@@ -90,24 +134,27 @@ class Environment:
         """All names, in a steady order."""
         written = {**namespace.state.variables, **self._written}
         outside = (name for name in real if not _is_reserved(name) or name in KEPT)
-        names = dict.fromkeys([*self._fixed, *self._keys, *outside, *written])
+        names = dict.fromkeys([*self.fixed, *places_of(self.function), *outside, *written])
         return [name for name in names if written.get(name, "") is not None]
 
     def time_zone(self, namespace: Namespace) -> str | None:
         """``TZ``, unless only the test has set it: a handler's local time does not depend on where the test runs."""
         written = self._written.get("TZ") or namespace.state.variables.get("TZ")
-        return written or self._fixed.get("TZ")
+        return written or self.function.environment.get("TZ", self._extra.get("TZ"))
 
 
-def _fixed(call: Call, extra: Mapping[str, str]) -> dict[str, str]:
-    own = {name: value for name, value in call.function.environment.items() if not _is_reserved(name)}
-    return {**extra, **_of_platform(call.function, call), **own}
+def _fixed(told: Told, extra: Mapping[str, str]) -> dict[str, str]:
+    own = {name: value for name, value in told.function.environment.items() if not _is_reserved(name)}
+    return {**extra, **_of_platform(told), **own}
+
+
+def _all_places(function: Function) -> Mapping[str, int]:
+    return _KEYS_OF_2 if function.generation is FC2 else _KEYS
 
 
 def places_of(function: Function) -> dict[str, int]:
     """Which variable holds which of ``Call.credentials``, but for those that the function sets itself."""
-    keys = _KEYS | (_LEGACY if function.generation is FC2 else {})
-    return {name: place for name, place in keys.items() if name not in function.environment}
+    return {name: place for name, place in _all_places(function).items() if name not in function.environment}
 
 
 def keys_of(call: Call) -> dict[str, str]:
@@ -140,24 +187,25 @@ def _is_named(name: str, patterns: Sequence[str]) -> bool:
     return name.startswith(_REDIRECTED) or any(fnmatchcase(name, pattern) for pattern in patterns)
 
 
-def _of_platform(function: Function, call: Call) -> dict[str, str]:
+def _of_platform(told: Told) -> dict[str, str]:
     """FC's variables (runtimes §1.7).
 
     ``FC_FUNC_CODE_PATH`` is the directory on this machine, not ``/code``: code opens files with it.
     """
+    function = told.function
     variables = {
         "FC_FUNC_CODE_PATH": os.path.abspath(function.code),
         "FC_FUNCTION_NAME": function.ref.name,
         "FC_FUNCTION_HANDLER": function.handler,
         "FC_FUNCTION_MEMORY_SIZE": str(function.memory_mb),
-        "FC_REGION": call.account.region,
-        "FC_ACCOUNT_ID": call.account.id,
-        "FC_INSTANCE_ID": call.instance_id,
+        "FC_REGION": told.account.region,
+        "FC_ACCOUNT_ID": told.account.id,
+        "FC_INSTANCE_ID": told.instance_id,
     }
     if function.ref.service is not None:
         variables["FC_SERVICE_NAME"] = function.ref.service
-        variables["FC_QUALIFIER"] = call.qualifier
-    variables["FC_FUNCTION_VERSION" if _is_on_new_debian(function.runtime) else "FC_VER_ID"] = call.version
+        variables["FC_QUALIFIER"] = told.qualifier
+    variables["FC_FUNCTION_VERSION" if _is_on_new_debian(function.runtime) else "FC_VER_ID"] = told.version
     return variables
 
 

@@ -39,11 +39,13 @@ class MemoryWatch:
         self._end: Final = end
         self.struck = False
 
-    def __call__(self) -> None:
+    def __call__(self) -> bool:
+        """Look; whether the process was ended for its memory, now or before."""
         resident = resident_kb(self._pid)
         if resident is not None and resident > self._limit_kb and not self.struck:
             self.struck = True
             self._end()
+        return self.struck
 
     def name(self, ended: Ran) -> Ran:
         """The outcome of an attempt whose process has ended; under FC's finer name, if it was for its memory."""

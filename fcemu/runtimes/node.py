@@ -171,6 +171,8 @@ class NodeInstance(InChild):
             return failed, True
         call.clock.begin_handler()
         message = child.attempt(call, _head(call, "handler", call.function.handler), self._watch)
+        if self._watch is not None and self._watch():  # it may have had too much between two looks
+            raise Gone
         broken = bool(message.header.get("broken"))
         outcome = _outcome(call, message)
         if _exits(call.function.runtime, outcome):

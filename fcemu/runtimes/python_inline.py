@@ -89,6 +89,7 @@ class InlineInstance:
         self._extra: Final = extra
         self._own: Final = own
         self._environment: Environment | None = None
+        self._rewrite: Callable[[str], str] | None = None
         self._namespace = own
         self._initialized = self._stopped = False
 
@@ -120,11 +121,12 @@ class InlineInstance:
 
     def _running(self, call: Call) -> Running:
         """An attempt, or a hook, in this instance."""
-        if self._environment is None:
+        if self._environment is None or self._rewrite is None:
             self._environment = Environment(call, self._extra)
+            self._rewrite = partial(log_text, function=call.function)
         if self._namespace is None or (self._namespace.is_forgotten and self._own is None):
             self._namespace = _namespace_of(call.function)
-        call.output.rewrite = partial(log_text, function=call.function)
+        call.output.rewrite = self._rewrite
         return Running(call, self._namespace, self._environment)
 
     def begin(self, call: Call, soon: Callable[[], object], long: Callable[[], object]) -> bool:
@@ -173,16 +175,6 @@ def _namespace_of(function: Function) -> Namespace:
     return imports.namespace_of(function.code, layers_of(function))
 
 
-def _attempt(running: Running, handler: Handler | None, hook: Hook | None, *, alone: bool = False) -> Finish:
-    """Run ``hook``, where there is one, and then the handler, but for a hook that comes ``alone``."""
-    views.begin(running)
-    try:
-        with running.call.user_code:
-            return _outcome(running, handler, hook, alone=alone)
-    finally:
-        views.end(running)
-
-
 def _module(running: Running) -> ModuleType:
     views.begin(running)
     try:
@@ -191,31 +183,37 @@ def _module(running: Running) -> ModuleType:
         views.end(running)
 
 
-def _outcome(running: Running, handler: Handler | None, hook: Hook | None, *, alone: bool) -> Finish:
+def _attempt(running: Running, handler: Handler | None, hook: Hook | None, *, alone: bool = False) -> Finish:
+    """Run ``hook``, where there is one, and then the handler, but for a hook that comes ``alone``."""
     __tracebackhide__ = True
     call = running.call
+    views.begin(running)
     try:
-        if hook is not None:
-            hook(running.namespace, call, running.write)
-        if alone:
-            return Finish(Returned(b""), call.output.text())
-        try:
-            body, answer = call_handler(running.namespace, call, handler)
-            http = None if answer is None else HttpAnswer(answer.status, tuple(answer.headers))
-            finish = Finish(Returned(body, http), call.output.text())
-        except Exception as error:
-            finish = _failed(running, error)
-        if call.function.pre_freeze and handler is None:
-            pre_freeze(running.namespace, call, running.write)
-            finish.output = call.output.text()
-        return finish
-    except NotInitialized as failed:
-        outcome = FunctionError(INITIALIZATION, failed.document, failed.name)
-        return Finish(outcome, call.output.text(), failed.__cause__ or failed, broken=True)
-    except Abandoned as ended:
-        return Finish(Halted("abandoned"), call.output.text(), ended, broken=True)
-    except BaseException as error:  # SystemExit and its like end the process in FC
-        return Finish(call.clock.exited(), call.output.text(), error, broken=True)
+        with call.user_code:
+            try:
+                if hook is not None:
+                    hook(running.namespace, call, running.write)
+                if alone:
+                    return Finish(Returned(b""), call.output.text())
+                try:
+                    body, answer = call_handler(running.namespace, call, handler)
+                    http = None if answer is None else HttpAnswer(answer.status, tuple(answer.headers))
+                    finish = Finish(Returned(body, http), call.output.text())
+                except Exception as error:
+                    finish = _failed(running, error)
+                if call.function.pre_freeze and handler is None:
+                    pre_freeze(running.namespace, call, running.write)
+                    finish.output = call.output.text()
+                return finish
+            except NotInitialized as failed:
+                outcome = FunctionError(INITIALIZATION, failed.document, failed.name)
+                return Finish(outcome, call.output.text(), failed.__cause__ or failed, broken=True)
+            except Abandoned as ended:
+                return Finish(Halted("abandoned"), call.output.text(), ended, broken=True)
+            except BaseException as error:  # SystemExit and its like end the process in FC
+                return Finish(call.clock.exited(), call.output.text(), error, broken=True)
+    finally:
+        views.end(running)
 
 
 def _failed(running: Running, error: Exception) -> Finish:

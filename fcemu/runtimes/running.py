@@ -7,6 +7,7 @@ from typing import Final
 from fcemu.engine.ports import Call
 from fcemu.handler.clock import HandlerClock
 from fcemu.handler.locks import RealLock
+from fcemu.handler.time.uuids import Source
 from fcemu.runtimes.environment import Environment
 from fcemu.runtimes.namespace import Namespace
 
@@ -18,6 +19,7 @@ class Running:
     """One attempt while it runs; ``environment`` belongs to its instance, ``namespace`` to its code."""
 
     __slots__ = (
+        "_source",
         "_writing",
         "call",
         "clock_before",
@@ -33,6 +35,7 @@ class Running:
         self.namespace = namespace
         self.environment = environment
         self._writing = RealLock()
+        self._source: Source | None = None
         self.is_over = False
         self.clock_before: HandlerClock | None = None
         """That of the handler which its thread ran before."""
@@ -48,14 +51,19 @@ class Running:
         with self.call.undisturbed(), self._writing:
             self.call.output.append(text)
 
+    def source(self) -> Source:
+        """Where its ids of virtual time come from, on any of its threads; few attempts need it."""
+        with self.call.undisturbed(), self._writing:
+            if self._source is None:
+                self._source = Source(self.call.request_id, self.call.attempt)
+            return self._source
+
 
 RUNNING: Final[ContextVar[Running | None]] = ContextVar("fcemu_running", default=None)
 
 
 def claim_paths(running: Running) -> None:
-    """What code has added to ``sys.path`` is searched for its own directory only."""
-    if sys.path == running.paths:
-        return
+    """``sys.path`` has changed: what code has added to it is searched for its own directory only."""
     search = running.namespace.search
     first: list[str] = []
     last: list[str] = []

@@ -239,6 +239,8 @@ def install() -> None:
 
 def refresh() -> None:
     """Wrap what stands in ``sys`` now, where something has put it there by other ways than an assignment."""
+    if type(_SYS["stdout"]) is Tee and type(_SYS["stderr"]) is Tee:
+        return  # as nearly always, and each attempt asks
     for name in _FDS:
         if not isinstance(_SYS[name], Tee):
             _SYS[name] = _wrapped(name, _SYS[name])

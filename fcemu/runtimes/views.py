@@ -5,6 +5,7 @@ from _thread import get_ident
 from typing import Final
 
 from fcemu.handler.locks import RealLock
+from fcemu.handler.time.locks import forget_holders
 from fcemu.handler.time.switch import ON_THREADS
 from fcemu.handler.time.uuids import SOURCE, Source
 from fcemu.runtimes import imports, last_words, os_environ, root_logger, streams, sys_modules, thread_numbers, timeshift
@@ -12,6 +13,8 @@ from fcemu.runtimes.namespace import Namespace
 from fcemu.runtimes.running import RUNNING, Running, claim_paths
 from fcemu.runtimes.timeshift import AFTER_PARK, BEFORE_PARK, CLOCK, ZONE, zone_named
 
+_SYS: Final = vars(sys)
+"""Its attributes; while views are open, reading them from the module takes longer."""
 _open = 0
 _lock: Final = RealLock()
 """A handler's threads park and go on side by side."""
@@ -30,6 +33,7 @@ def open_views() -> None:
         thread_numbers.install()
         imports.install()
         last_words.install()
+        SOURCE.ask(_source)
         BEFORE_PARK.append(_step_back)
         AFTER_PARK.append(_come_back)
 
@@ -43,6 +47,7 @@ def close_views() -> None:
             _end(left_behind)
         BEFORE_PARK.remove(_step_back)
         AFTER_PARK.remove(_come_back)
+        SOURCE.ask_no_longer()
         last_words.uninstall()
         imports.uninstall()
         thread_numbers.uninstall()
@@ -51,12 +56,16 @@ def close_views() -> None:
         os_environ.uninstall()
 
 
+def _source() -> Source | None:
+    running = RUNNING.get()
+    return None if running is None else running.source()
+
+
 def begin(running: Running) -> None:
     """From here on, this context runs an attempt."""
     call, me = running.call, get_ident()
     RUNNING.set(running)
     CLOCK.set(call.clock)
-    SOURCE.set(Source(call.request_id, call.attempt))
     zone = running.environment.time_zone(running.namespace)
     if zone is not None:
         ZONE.set(zone_named(zone))
@@ -73,6 +82,7 @@ def end(running: Running) -> None:
         ON_THREADS.pop(me, None)
     else:
         ON_THREADS[me] = before
+    forget_holders(ON_THREADS)
     _end(running)
     timeshift.leave()
 
@@ -103,7 +113,8 @@ def _step_back() -> None:
 
 def _leave(running: Running) -> None:
     if running in _active:
-        claim_paths(running)
+        if _SYS["path"] != running.paths:
+            claim_paths(running)
         _active.remove(running)
         sys_modules.leave(running.namespace, _active[-1].namespace if _active else None)
 
@@ -121,8 +132,9 @@ def _go_on(running: Running) -> None:
         if running.is_over or running in _active:
             return
         for other in _active:
-            claim_paths(other)
-        running.paths = sys.path.copy()
+            if _SYS["path"] != other.paths:
+                claim_paths(other)
+        running.paths = _SYS["path"].copy()
         _active.append(running)
         streams.refresh()
         sys_modules.enter(running.namespace)

@@ -7,7 +7,7 @@ from itertools import chain
 from typing import Final
 
 from fcemu.core.questions import QUESTIONS, Choice
-from fcemu.core.script import Asked, Script
+from fcemu.core.script import Asked, Script, chosen
 from fcemu.core.values import dataclass
 
 DEEPEST: Final = 5
@@ -30,7 +30,7 @@ class Run:
     @property
     def choices(self) -> Choices:
         """What was answered otherwise than calmly, in order."""
-        return tuple(Choice(one.question, one.place, one.given) for one in self.asked if one.given)
+        return chosen(self.asked)
 
 
 class Search:

@@ -52,7 +52,10 @@ def digest(text: str) -> str:
 def encode(repeat: Repeat) -> str:
     """The token. It is the same for the same choices."""
     names = list(QUESTIONS)
-    choices = [[names.index(one.question), one.place, one.answer] for one in repeat.choices]
+    choices = [
+        [names.index(one.question), one.place, one.answer, *([one.milliseconds] if one.milliseconds else [])]
+        for one in repeat.choices
+    ]
     told = [repeat.definition, repeat.test, repeat.seed, choices, int(repeat.exhaust_retries)]
     packed = zlib.compress(json.dumps(told, separators=(",", ":")).encode())
     return urlsafe_b64encode(_FORM + packed).decode().rstrip("=")
@@ -66,7 +69,7 @@ def decode(token: str) -> Repeat:
             raise ValueError(packed[:1])
         definition, test, seed, choices, exhausts = json.loads(zlib.decompress(packed[1:]))
         names = list(QUESTIONS)
-        read = tuple(Choice(names[question], str(place), int(answer)) for question, place, answer in choices)
+        read = tuple(Choice(names[question], str(place), *map(int, numbers)) for question, place, *numbers in choices)
         return Repeat(int(seed), read, str(definition), str(test), bool(exhausts))
     except (ValueError, TypeError, IndexError, zlib.error):
         raise WrongToken(f"expected a token that a search has printed, got {token!r}") from None

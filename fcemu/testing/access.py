@@ -4,6 +4,7 @@ import itertools
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from types import ModuleType
 from typing import Any, Concatenate, Final, ParamSpec, overload
 
@@ -13,13 +14,17 @@ from fcemu.core.facts import to_json
 from fcemu.core.generation import FC2, FC3
 from fcemu.core.invocation import Invocation, Recorded
 from fcemu.core.names import FunctionRef
+from fcemu.core.questions import KILL, Deviation
+from fcemu.core.settings import Settings
 from fcemu.core.times import for_people, later, offset
 from fcemu.engine.closing import Killed
 from fcemu.engine.emulator import Asked, Emulator
 from fcemu.engine.goals import Goal
 from fcemu.engine.journal import Journal
 from fcemu.engine.ports import StandIn
+from fcemu.host import LocalHost, Recipe, Store, memory_store
 from fcemu.testing import waiting
+from fcemu.testing.exploring import story
 from fcemu.testing.properties import Properties
 from fcemu.testing.records import Fact
 
@@ -70,19 +75,26 @@ class Facts(Sequence[Fact]):
 
 
 class Access:
-    """What the handles of one ``LocalEmulator`` share.
+    """What the handles of one ``LocalEmulator`` share, and what the engines behind its host begin and end with.
 
-    ``stub`` makes what runs steps in place of code; ``module_of`` gives the module of a function's handler.
+    It does not know the ``LocalEmulator``, so that both are gone when a test has ended, and the garbage collector has
+    nothing to do.
     """
 
-    present: Emulator
-    """The engine of this moment, for what no test asks for."""
-
     def __init__(
-        self, stub: Callable[[Sequence[object]], StandIn], module_of: Callable[[Emulator, FunctionRef], ModuleType]
+        self, host: LocalHost, recipe: Recipe, settings: Settings, start: Deviation | None = None, kill_at: int = 0
     ) -> None:
-        self.stub: Final = stub
-        self.module_of: Final = module_of
+        """``settings``: those by which the first engine begins. ``start``: what its journal tells of the instant at
+        which it starts. ``kill_at``: at which fact it is to be killed."""
+        self._host: Final = host
+        self._recipe: Final = recipe
+        self.settings = settings
+        """The settings of the engine of this moment."""
+        self._kill_at = kill_at
+        self._start: Final = start
+        self._killed: Deviation | None = None
+        """What the journal of the engine that goes on after one that was killed tells of that."""
+        self._present: Emulator | None = None
         self.closed = False
         self.order: Final = next(_ORDER)
         """Grows from emulator to emulator."""
@@ -96,17 +108,77 @@ class Access:
         """Grows when an emulator begins that does not go on from the one before."""
         self.read_by_test: Final[set[str]] = set()
         """Request ids of invocations whose record or report the test has read; ``check()`` asks."""
-        self.properties: Final = Properties()
-        """What must hold after each fact; ``move`` and ``check()`` raise where it did not."""
+        self._properties: Final = Properties()
 
-    def begin(self, engine: Emulator, *, goes_on: bool = False) -> None:
-        """Use ``engine`` from now on. ``goes_on``: it has what the one before had."""
-        self.present = engine
-        if not goes_on:
+    # The engine.
+
+    def begin(self, *, at_rest: bool) -> None:
+        """Let an engine answer behind the host. ``at_rest``: nothing happens in it before something asks for it, so it
+        is made then. Raises what ``Host.begin`` raises."""
+        if at_rest:
+            self._host.expect(self._recipe, self._began)
+        else:
+            self._host.begin(self._recipe, self._began)
+
+    def _began(self, engine: Emulator) -> None:
+        """A new engine answers: at the start, after a reset, after a restart."""
+        self._present, self.settings = engine, engine.settings
+        if not engine.starts:
             self.life += 1
             self._environments.clear()
             self.read_by_test.clear()
-        self.properties.begin(engine)
+        self._properties.begin(engine)
+        chosen, self._killed = self._killed if engine.starts else self._start, None
+        if chosen is not None:
+            engine.setup.deviated(chosen)
+        if self._kill_at and not engine.starts:
+            number, self._kill_at = self._kill_at, 0
+            store = memory_store()
+            engine.persistence.die_at(number, store, self._host.runtimes.packages, partial(self._died, store, number))
+
+    def _died(self, kept: Store, number: int) -> None:
+        """The engine was killed at that fact; the next call finds another one, which goes on."""
+        self._killed = Deviation(KILL, str(number), 0, 1)
+        self.revive = partial(self._host.restart, kept)
+        going_on = story()
+        if going_on is not None:
+            going_on.script.killed()
+
+    def close(self) -> None:
+        """Close the engine, if there is one, and let the host make none."""
+        if self._present is None:
+            self.leave()
+        if self._present is not None:
+            self.engine.close()
+
+    def leave(self) -> None:
+        """Let the host answer no longer."""
+        self._host.leave(self._began)
+
+    @property
+    def is_made(self) -> bool:
+        """Whether there is an engine: something has asked for it, or it runs by itself."""
+        return self._present is not None
+
+    def _make(self) -> None:
+        """Have the first engine made."""
+        if self.closed:
+            self._present = self._host.made_closed(self._recipe)
+        else:
+            self._host.make()
+
+    @property
+    def present(self) -> Emulator:
+        """The engine of this moment, for what no test asks for."""
+        if self._present is None:
+            self._make()
+            assert self._present is not None
+        return self._present
+
+    @property
+    def facts(self) -> int:
+        """How many facts there are."""
+        return 0 if self._present is None else len(self._present.journal)
 
     @property
     def engine(self) -> Emulator:
@@ -116,6 +188,24 @@ class Access:
             revive, self.revive = self.revive, None
             revive()
         return self.present
+
+    @property
+    def properties(self) -> Properties:
+        """What must hold after each fact; ``move`` and ``check()`` raise where it did not. A property is looked at when
+        it is added, so there is an engine."""
+        if self._present is None:
+            self._make()
+        return self._properties
+
+    @property
+    def stub(self) -> Callable[[Sequence[object]], StandIn]:
+        """Makes what runs steps in place of code."""
+        return self._host.runtimes.stub
+
+    def module_of(self, engine: Emulator, function: FunctionRef) -> ModuleType:
+        """The module of a function's handler. Raises what ``Runtimes.module_of`` raises."""
+        isolate, process = self._recipe.isolate, self._recipe.process
+        return self._host.runtimes.module_of(engine, function, isolate=isolate, process=process)
 
     def set_environment(self, function: FunctionRef, before: Mapping[str, str], variables: Mapping[str, str]) -> None:
         """Change the variables of a function until ``restore``. Raises ``FCError`` where it is gone."""

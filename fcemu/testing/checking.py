@@ -29,7 +29,7 @@ def demand_noticed(access: Access, *, idle: bool) -> None:
         "assert on reply.error, call reply.result(), which raises it, or set strict=False",
     )
     _demand_none(
-        [str(fault) for fault in engine.setup.faults() if not fault.struck],
+        [str(fault) for fault in engine.faults.there if not fault.struck],
         "these faults never occurred:",
         "invoke the function, remove() the fault, or set strict=False",
     )

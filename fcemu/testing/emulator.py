@@ -5,40 +5,38 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
-from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
 from fcemu import host
-from fcemu.config import EMPTY, Definition, find_definition
+from fcemu.config import Definition
 from fcemu.core.names import FunctionRef
-from fcemu.core.options import EXPLORING, FIXTURE, OPTIONS, checked, value_of
+from fcemu.core.options import value_of
 from fcemu.core.settings import Settings
 from fcemu.core.stubs import Handler
 from fcemu.core.timeline import render
 from fcemu.core.times import later, parse_duration, parse_instant
 from fcemu.engine.emulator import Emulator
 from fcemu.engine.ports import StandIn
-from fcemu.host import LocalHost, Store
+from fcemu.host import LocalHost
 from fcemu.testing.access import Access, Facts
 from fcemu.testing.checking import demand_noticed
 from fcemu.testing.clients import client_of
-from fcemu.testing.clocks import OWN, kind_of
+from fcemu.testing.clocks import OWN
+from fcemu.testing.configured import Configured, Source, read_source, without_clock
 from fcemu.testing.coroutines import Aio, blocking, coroutine_of
-from fcemu.testing.exploring import answers_for, kill_at, story
+from fcemu.testing.exploring import kill_at, start_of, story, token_of_seeded
 from fcemu.testing.faults import Faults
 from fcemu.testing.handles import Function, Invocation, function_named, invocations_of
 from fcemu.testing.lent import lent_time
 from fcemu.testing.mailboxes import EventBus, Queue, Topic
 from fcemu.testing.modes import Mode, autojumping, flowing
-from fcemu.testing.mutating import read_file, read_plain, used_as
+from fcemu.testing.mutating import used_as
 from fcemu.testing.properties import Properties
 from fcemu.testing.records import Duration, Fact, UnknownName
 from fcemu.testing.taking_part import join
 from fcemu.testing.triggers import Timer, Trigger, find_timer, find_trigger
 from fcemu.testing.waiting import done, source_of
-
-Source = str | Path | Mapping[str, Any] | Definition | None
 
 
 class NeverTrue(TimeoutError):
@@ -53,56 +51,38 @@ class LocalEmulator:
     a context manager, a clean exit runs ``check()``.
     """
 
-    def __init__(self, definition: Source = None, *, server: LocalHost | None = None, **options: object) -> None:
-        said = checked(options, FIXTURE)
-        for name in EXPLORING:
-            if said.get(name):
-                raise ValueError(f"option {name}: pytest can run a test again, but an emulator cannot; use the marker")
-        read = _read(definition, said)
-        self._sources = [used_as(definition, read)]
+    def __init__(
+        self, definition: Source | Configured = None, *, server: LocalHost | None = None, **options: object
+    ) -> None:
+        configured = definition if isinstance(definition, Configured) else Configured.of(definition, options)
+        self._configured: Final = configured.governed()
+        self._sources = [configured.source]
         """What the definitions are called by which ``fcemu mutate`` finds the tests that use them."""
-        chosen = {**_without_clock(checked(read.options)), **said}
-        read = _with_environment(read, value_of(chosen, "environment"))
-        chance, self._kill_at = answers_for(read, chosen), kill_at()
-        self._strict = value_of(chosen, "strict")
-        self._clock: Final = value_of(chosen, "clock")
-        self._environment: Final = value_of(chosen, "environment")
-        self._recipe: Final = host.Recipe.of(read, lambda: chosen, partial(kind_of, self._clock), chance)
-        if self._recipe.data is not None and self._clock != OWN:
-            raise ValueError("option data: a clock that follows the test's clock (clock='follow') cannot be kept")
         self._places: Callable[[], Sequence[Path]] = tuple
         """Gives the directories in which ``define`` looks for a path, before the working directory."""
         self._own_host = server is None
         self._host: Final = server or LocalHost()
-        module_of = partial(self._host.runtimes.module_of, isolate=self._recipe.isolate, process=self._recipe.process)
-        self._access: Final = Access(self._host.runtimes.stub, module_of)
-        self._host.allow(value_of(chosen, "allow_host"))
+        said, recipe = self._configured.options, self._configured.recipe
+        self._access: Final = Access(self._host, recipe, self._configured.settings, start_of(), kill_at())
+        self._host.allow(value_of(said, "allow_host"))
         try:
-            self._host.begin(self._recipe, self._began)
+            self._access.begin(at_rest=self._configured.is_at_rest)
             if (going_on := story()) is not None:
                 going_on.began(lambda: list(self._access.engine.journal.lines()))
-            self._redirection: Final = self._intercept(chosen.get("intercept", None if server is not None else False))
+            self._redirection: Final = self._intercept(said.get("intercept", None if server is not None else False))
         except BaseException:
             if self._own_host:
                 self._host.close()
             raise
         join(self)
 
-    def _began(self, engine: Emulator) -> None:
-        """A new engine answers: at the start, after a reset, after a restart."""
-        self._access.begin(engine, goes_on=engine.starts > 0)
-        self._settings = engine.settings
-        if self._kill_at and not engine.starts:
-            number, self._kill_at = self._kill_at, 0
-            store = host.memory_store()
-            engine.die_at(number, store, self._host.runtimes.packages, partial(self._died, store))
-
-    def _died(self, kept: Store) -> None:
-        """The emulator was killed; the next call finds another one, which goes on."""
-        self._access.revive = partial(self._host.restart, kept)
-        going_on = story()
-        if going_on is not None:
-            going_on.script.killed()
+    def _seeded_token(self, test: str) -> str | None:
+        """What repeats the answers of a seeded chance in a run of the test; ``None`` where there is nothing to repeat
+        beyond the seed, or where the journal did not see all answers."""
+        engine, recipe = self._access.present, self._configured.recipe
+        if self._settings.chance != "seeded" or engine.starts or self._access.life > 1:
+            return None
+        return token_of_seeded(recipe.definition, recipe.options(), engine.journal, test)
 
     def _intercept(self, asked: bool | None) -> host.Redirection | None:
         """``None``, the fixture's default: unless another emulator of this process does."""
@@ -113,12 +93,16 @@ class LocalEmulator:
             return redirection
         if asked is None:
             return None
-        self._engine.close()
+        self._access.close()
         raise ValueError("option intercept: another emulator of this process already intercepts; close it first")
 
     @property
     def _engine(self) -> Emulator:
         return self._access.engine
+
+    @property
+    def _settings(self) -> Settings:
+        return self._access.settings
 
     # Where it is.
 
@@ -160,7 +144,7 @@ class LocalEmulator:
     @property
     def shares_modules(self) -> bool:
         """Whether the instances of inline handlers share the modules that they import."""
-        return not (self._recipe.isolate or self._recipe.process)
+        return not (self._configured.recipe.isolate or self._configured.recipe.process)
 
     @property
     def env(self) -> dict[str, str]:
@@ -312,12 +296,12 @@ class LocalEmulator:
         definition was."""
         if isinstance(definition, str | Path) and definition != "":
             definition = next((found for place in self._places() if (found := place / definition).exists()), definition)
-        more = _read(definition, self._recipe.options())
+        more = read_source(definition, self._configured.options)
         self._sources.append(used_as(definition, more))
-        self._define(replace(more, options=_without_clock(more.options)))
+        self._define(replace(more, options=without_clock(more.options)))
 
     def _define(self, more: Definition, code: Mapping[FunctionRef, StandIn] | None = None) -> None:
-        options = self._recipe.options()
+        options = self._configured.options
         host.define(self._engine, more, code, stub=self._host.runtimes.stub, options=options)
 
     @property
@@ -365,9 +349,11 @@ class LocalEmulator:
         was read; or a fault never struck. ``"idle"``: also when anything is unfinished. ``False``: never.
         """
         __tracebackhide__ = True
-        self.properties.demand(at_end=True)
-        if self._strict is not False:
-            demand_noticed(self._access, idle=self._strict == "idle")
+        if not self._access.is_made:
+            return  # nothing has happened
+        self._access.properties.demand(at_end=True)
+        if (strict := self._configured.strict) is not False:
+            demand_noticed(self._access, idle=strict == "idle")
 
     # Begin anew, end.
 
@@ -386,7 +372,7 @@ class LocalEmulator:
         await done(self._restart)
 
     def _restart(self) -> None:
-        if self._clock != OWN:
+        if self._configured.clock != OWN:
             raise ValueError("restart() needs a clock of the emulator's own, but this one follows the test's clock")
         self._host.restart()
 
@@ -402,14 +388,14 @@ class LocalEmulator:
         if self._host.is_elsewhere:
             return  # a fork of the process that it lives in ends, and closes what is not its own
         try:
-            self._engine.close()
+            self._access.close()
         finally:
             if self._redirection is not None:
                 self._redirection.end()
         if self._own_host:
             self._host.close()
         else:
-            self._host.leave(self._engine)
+            self._access.leave()
 
     def __enter__(self) -> "LocalEmulator":
         return self
@@ -462,33 +448,3 @@ def environment_of(server: LocalHost, settings: Settings, *, intercept: bool) ->
     """The variables that point a program at the emulator behind ``server``; ``intercept``: also Python programs with
     hard-coded FC endpoints."""
     return host.environment(f"{server.host}:{server.port}", settings, intercept=intercept)
-
-
-def _read(definition: Source, options: Mapping[str, Any]) -> Definition:
-    """``options`` choose among what a file says."""
-    if isinstance(definition, Definition):
-        return definition
-    if definition is None or definition == "":
-        return EMPTY
-    if isinstance(definition, Mapping):
-        return read_plain(definition, Path.cwd())
-    return read_file(find_definition(Path(definition)), host.choices_of(options))
-
-
-def _with_environment(definition: Definition, environment: Mapping[str, Mapping[str, str]]) -> Definition:
-    """The definition with other variables for some of its functions. Raises ``ValueError`` for a function that it does
-    not have."""
-    if not environment:
-        return definition
-    functions = {str(function.ref): function for function in definition.functions}
-    for name, variables in environment.items():
-        if name not in functions:
-            raise ValueError(f"option environment: {UnknownName.of('function', name, list(functions))}")
-        function = functions[name]
-        functions[name] = replace(function, environment={**function.environment, **variables})
-    return replace(definition, functions=tuple(functions.values()))
-
-
-def _without_clock(options: Mapping[str, object]) -> dict[str, object]:
-    """The ``clock`` part of a definition's ``emulator:`` block is for ``serve``: a test's clock starts paused."""
-    return {name: value for name, value in options.items() if not OPTIONS[name].path.startswith("emulator.clock.")}

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
@@ -10,11 +10,18 @@ from pathlib import PurePath
 from typing import Any, Final
 
 from fcemu.config import Definition
+from fcemu.core.facts import Fact
+from fcemu.core.questions import START, Deviation
 from fcemu.core.script import Script
 from fcemu.core.settings import SPEC_START, Settings, settings_of
 from fcemu.engine.chance import Chance
 from fcemu.host import chance_of
+from fcemu.search.recipes import recipe_in
+from fcemu.search.strategy import Choices
 from fcemu.search.tokens import Repeat, decode, digest, encode
+
+_LONGEST_TOKEN: Final = 1000
+"""How many characters a token has at most that a report prints without being asked."""
 
 
 class Story:
@@ -102,9 +109,7 @@ class Story:
         """What repeats this run, by the choices that its emulators made; ``None`` where there was no emulator."""
         if self._first is None:
             return None
-        definition, options = self._first
-        described, seed = digest(_described(definition, options)), settings_of(options).seed
-        return encode(Repeat(seed, self.script.made, described, test and digest(test), self.script.exhaust_retries))
+        return _token(*self._first, self.script.made, test, exhaust_retries=self.script.exhaust_retries)
 
 
 _STORIES: Final[list[Story]] = []
@@ -126,6 +131,11 @@ def governed(by: Story) -> Iterator[Story]:
         _STORIES.remove(by)
 
 
+def is_governed(options: Mapping[str, Any]) -> bool:
+    """Whether a search or a token governs an emulator that is made now with these options."""
+    return bool(_STORIES) or bool(options.get("repeat"))
+
+
 def answers_for(definition: Definition, options: dict[str, Any]) -> Callable[[Settings], Chance]:
     """What answers an emulator that is made now; its seed is set among ``options`` where a token says it. Raises
     ``WrongToken``."""
@@ -143,6 +153,35 @@ def kill_at() -> int:
     return going_on.script.kill_at if going_on is not None and going_on.emulators == 1 else 0
 
 
+def start_of() -> Deviation | None:
+    """What the journal tells of the instant at which the emulator that is made now starts; ``None`` where no script
+    says it, and for all emulators of a story but the first."""
+    going_on = story()
+    if going_on is None or going_on.emulators != 1 or not going_on.script.start:
+        return None
+    return Deviation(START, going_on.script.start, 0, 1)
+
+
+def token_of_seeded(
+    definition: Definition, options: Mapping[str, Any], facts: Iterable[Fact], test: str = ""
+) -> str | None:
+    """What repeats the run of the only emulator of a test whose chance is seeded, by the facts of its journal. ``None``
+    where nothing was drawn, or so much that nobody would paste it."""
+    try:
+        choices = recipe_in(facts)
+    except ValueError:  # the data file keeps no facts that are as old as its beginning
+        return None
+    token = _token(definition, options, choices, test, exhaust_retries=True) if choices else ""
+    return token if 0 < len(token) <= _LONGEST_TOKEN else None
+
+
+def _token(
+    definition: Definition, options: Mapping[str, Any], choices: Choices, test: str, *, exhaust_retries: bool
+) -> str:
+    described, seed = digest(_described(definition, options)), settings_of(options).seed
+    return encode(Repeat(seed, choices, described, test and digest(test), exhaust_retries))
+
+
 def _described(definition: Definition, options: Mapping[str, Any]) -> str:
     """The definition and its options as a text that is the same on every machine, whatever the seed is."""
     from fcemu.config import native_form
@@ -155,5 +194,5 @@ def _described(definition: Definition, options: Mapping[str, Any]) -> str:
         definition.stubs,
         lambda path: PurePath(path).name,
     )
-    settings = replace(settings_of({**options, "seed": 0, "chance": "calm"}), start=SPEC_START)
+    settings = replace(settings_of({**options, "seed": 0, "chance": "calm", "odds": {}}), start=SPEC_START)
     return f"{json.dumps(document, sort_keys=True, default=str)}\n{settings!r}"

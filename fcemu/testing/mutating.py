@@ -44,7 +44,7 @@ def begin(source: str, change: "Change | None") -> None:
 
 def is_changed(path: Path) -> bool:
     """Whether this run changes a file, so that what was read of it before does not hold."""
-    return MUTATION.change_of(str(path.absolute())) is not None
+    return MUTATION.change is not None and MUTATION.source == str(path.absolute())
 
 
 def note_file(path: Path, choices: Choices) -> None:

@@ -13,7 +13,7 @@ from fcemu.engine.emulator import Emulator
 from fcemu.engine.lines import is_ours
 from fcemu.testing.exploring import story
 from fcemu.testing.failures import BAD, error_of, told
-from fcemu.testing.taking_part import Part, of_test
+from fcemu.testing.taking_part import Part, is_alone, of_test
 
 FAILURES, TIMELINE = "fcemu failures", "fcemu timeline"
 MORE: Final = "--fcemu-timeline=all"
@@ -138,9 +138,14 @@ def _repeat(part: Part, test: str) -> list[str]:
     going_on = story()
     if going_on is not None and going_on.governs:
         return []
+    token = part._seeded_token(test) if not test or is_alone(part) else None
     if not test:
-        return [f"repeat it with the option seed={part.seed}"]
-    return [f'repeat it with: pytest "{test}" --fcemu-seed={part.seed}']
+        by_token = [] if token is None else [f"or, whatever the odds are then, with the option repeat={token!r}"]
+        return [f"repeat it with the option seed={part.seed}", *by_token]
+    lines = [f'repeat it with: pytest "{test}" --fcemu-seed={part.seed}']
+    if token is not None:
+        lines.append(f'or, whatever the odds are then, with: pytest "{test}" --fcemu-repeat={token}')
+    return ["\n".join(lines)]
 
 
 def report_of(part: Part) -> str:

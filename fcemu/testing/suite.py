@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
+from types import NoneType
 from typing import Any, Final
 
 from fcemu import host
@@ -13,8 +14,13 @@ from fcemu.core.options import EXPLORING, FIXTURE, INI, OPTIONS, checked, option
 from fcemu.core.settings import settings_of
 from fcemu.engine.collector import take_for_old
 from fcemu.host import LocalHost
+from fcemu.testing.configured import Configured
 from fcemu.testing.emulator import LocalEmulator, environment_of
 from fcemu.testing.mutating import is_changed, note_file, read_file
+
+_PLAIN: Final = frozenset({str, int, float, bool, NoneType})
+_KNOWN_AT_MOST: Final = 200
+"""How many different options a suite remembers: a test may have another seed for each of thousands of parameters."""
 
 
 def prepare(backend: str) -> None:
@@ -41,6 +47,8 @@ class Suite:
         self._host: LocalHost | None = None
         self._read: dict[tuple[Path, *tuple[str | None, ...]], tuple[tuple[int, int], Definition]] = {}
         self._found: dict[tuple[Path, str | Path], Path] = {}
+        self._known: dict[tuple[object, ...], tuple[Definition, Configured]] = {}
+        """By the id of the definition, which is kept with it, and by the options with their types."""
 
     def open(
         self, beside: Path, options: Mapping[str, Any], more: Mapping[str, Any], *, shared: bool
@@ -60,9 +68,22 @@ class Suite:
         given = {**self.of_ini(), **more, **options}
         definition = self._definition(given.pop("definition", None), beside, checked(given, FIXTURE))
         given = {name: value for name, value in given.items() if name not in EXPLORING}
-        emulator = LocalEmulator(definition, server=self._shared_host() if shared else None, **given)
+        configured = self._configured(definition, given)
+        emulator = LocalEmulator(configured, server=self._shared_host() if shared else None)
         emulator._places = partial(self._upward, beside)
         return emulator
+
+    def _configured(self, definition: Definition | Mapping[str, Any], options: Mapping[str, object]) -> Configured:
+        """What tests say with words and numbers alone is worked out once for a definition."""
+        if isinstance(definition, Mapping) or not _PLAIN.issuperset(map(type, options.values())):
+            return Configured.of(definition, options)
+        said = (id(definition), *((name, type(value), value) for name, value in options.items()))
+        known = self._known.get(said)
+        if known is None:
+            if len(self._known) >= _KNOWN_AT_MOST:
+                self._known.clear()
+            known = self._known[said] = definition, Configured.of(definition, options)
+        return known[1]
 
     def environment(self) -> dict[str, str] | str:
         """The variables of the fixture's emulators, as far as they are known before a test; or what is wrong."""

@@ -21,6 +21,7 @@ class Part(Protocol):
 
     @property
     def _access(self) -> Access: ...
+    def _seeded_token(self, test: str) -> str | None: ...
 
     def explain(self) -> str: ...
     @property
@@ -61,7 +62,7 @@ def run_by(root: os.PathLike[str], stderr: int) -> None:
 def begin_test() -> None:
     """A test begins: what is made or used from now on takes part in it."""
     _forget_made()
-    _PARTS.facts_before = {id(one): len(one._access.present.journal) for one in list(_PARTS.all)}
+    _PARTS.facts_before = {id(one): one._access.facts for one in list(_PARTS.all)}
     for one in list(_PARTS.all):
         one._access.used = False
 
@@ -74,9 +75,14 @@ def of_test() -> tuple[Sequence[Part], int]:
     return [*sorted(older, key=lambda one: one._access.order), *made], _PARTS.count - len(made)
 
 
+def is_alone(emulator: Part) -> bool:
+    """Whether no other emulator took part since the last ``begin_test``, and this one was made meanwhile."""
+    return list(_PARTS.made) == [emulator] and of_test() == ([emulator], 0)
+
+
 def _was_used(emulator: Part) -> bool:
     access = emulator._access
-    return access.used or len(access.present.journal) > _PARTS.facts_before.get(id(emulator), 0)
+    return access.used or access.facts > _PARTS.facts_before.get(id(emulator), 0)
 
 
 def end_test() -> None:

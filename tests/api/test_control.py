@@ -255,7 +255,8 @@ def test_reset_puts_a_new_emulator_behind_the_server(serve):
     def reset(options):
         asked.append(options)
         served.api.state.emulator.close()
-        served.api.state.emulator, _ = make(settings=Settings(**options), echo=echo)
+        again, _ = make(settings=Settings(**options), echo=echo)
+        served.api.state.put(again, reset)
 
     served = serve(echo=echo, server={"reset": reset})
     assert served.request("POST", FC3.format("echo"), b"x").status == 200

@@ -1,21 +1,25 @@
 """The terminal of ``serve``: what is said at the start, and while something happens."""
 
 import asyncio
+import fcntl
 import json
 import os
 import re
 import shutil
 import signal
+import struct
 import subprocess
+import termios
 from io import StringIO
 from pathlib import Path
 
 import pytest
-from patience import CHILD_SECONDS
+from patience import CHILD_SECONDS, WAIT_SECONDS, wait_until
 from running import good, running, serving, wrong
 
-from fcemu.client import Client
+from fcemu.client import Client, ClientError
 from fcemu.commands import terminal
+from fcemu.commands.log import Writer
 from fcemu.commands.terminal import without_error
 from fcemu.testing import LocalEmulator
 
@@ -244,15 +248,34 @@ def test_a_server_whose_stderr_nobody_reads_goes_on(folder):
         assert said.count("| charging") == 5
 
 
+def held_by(pipe):
+    """How many bytes nobody has read yet."""
+    return struct.unpack("i", fcntl.ioctl(pipe, termios.FIONREAD, bytes(4)))[0]
+
+
+def test_a_server_whose_stderr_is_a_full_pipe_logs_answers_and_ends_by_a_signal(folder):
+    with serving("--rate", "0") as (process, client, _):
+        for _ in range(5):
+            client.invoke("charge", b'{"order": "%b", "card": 1}' % (b"x" * 20_000), asynchronous=True)
+            assert client.run_until_idle().facts
+        wait_until(lambda: held_by(process.stderr) > 40_000)  # of more than a pipe holds
+        for _ in range(3):  # each of these is a line of the log, written on the event loop
+            with pytest.raises(ClientError):
+                client.invoke("nothing")
+        process.terminate()
+        assert process.wait(WAIT_SECONDS) == 0
+
+
 def test_a_busy_server_leaves_lines_out_and_says_so(monkeypatch):
     monkeypatch.setattr(terminal, "_BURST", 100)
     monkeypatch.setattr(terminal, "_A_SECOND", 0)
     monkeypatch.setattr(terminal, "_PAUSE_SECONDS", 3600)  # all of it is told at the end
     written = StringIO()
+    writer = Writer(written)
 
     async def story():
         with LocalEmulator(strict=False) as emulator:
-            told = terminal.Terminal(terminal.Writer(written), quiet=False, verbose=True, as_json=False)
+            told = terminal.Terminal(writer, quiet=False, verbose=True, as_json=False)
             told.hear(emulator._access.engine)
             echo = emulator.add("echo", lambda event, context: event).aio
             for _ in range(100):
@@ -263,6 +286,7 @@ def test_a_busy_server_leaves_lines_out_and_says_so(monkeypatch):
             return facts
 
     facts = asyncio.run(story())
+    writer.close()
     first, *lines = written.getvalue().splitlines()
     assert first == f"… {facts - 100} more facts are not shown here; 'fcemu timeline' shows all"
     assert len(lines) == 100

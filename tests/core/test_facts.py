@@ -12,6 +12,7 @@ from fcemu.core import facts
 from fcemu.core.http import HttpRequest
 from fcemu.core.names import FunctionRef
 from fcemu.core.outcome import FunctionError, Halted, Returned, Stuck, SystemFailed, Throttled, TimedOut
+from fcemu.core.questions import QUESTIONS, Deviation
 from fcemu.mns.facts import Properties
 
 TIMES = st.datetimes(datetime(1970, 1, 1), datetime(9999, 12, 31), timezones=st.just(UTC))
@@ -36,6 +37,15 @@ REQUESTS = st.builds(
     domain=st.text(),
     uri=st.text(),
 )
+DEVIATIONS = st.builds(
+    Deviation,
+    question=st.sampled_from(list(QUESTIONS)),
+    about=st.text(),
+    attempt=st.integers(0, 9),
+    answer=st.integers(1, 9),
+    time=st.integers(1, 9),
+    milliseconds=st.integers(0, 60_000),
+)
 VALUES = {
     datetime: TIMES,
     str: st.text(),
@@ -46,6 +56,8 @@ VALUES = {
     FunctionRef: REFS,
     facts.Outcome: OUTCOMES,
     HttpRequest | None: st.none() | REQUESTS,
+    Deviation: DEVIATIONS,
+    Deviation | None: st.none() | DEVIATIONS,
     Properties: st.lists(st.tuples(st.text(), st.text(), st.text(), st.text()), max_size=2).map(tuple),
 }
 
@@ -76,3 +88,11 @@ def test_bytes_that_are_not_utf8_are_base64():
 def test_what_is_no_fact_is_refused(broken):
     with pytest.raises((KeyError, ValueError)):
         facts.from_json({"at": "2026-01-01T00:00:00Z", "request_id": "r", "attempt": None, "data": {}} | broken)
+
+
+def test_a_fault_of_a_data_file_from_before_faults_told_of_chance_is_read():
+    at = "2026-01-01T00:00:00.000000Z"
+    record = {"at": at, "kind": "FaultStruck", "request_id": "r", "attempt": 1, "data": {"fault": "crash after"}}
+    fault = facts.from_json(record)
+    assert fault == facts.FaultStruck(datetime(2026, 1, 1, tzinfo=UTC), "r", 1, "crash after")
+    assert facts.to_json(fault) == record, "a fault that a test asked for is written as before"

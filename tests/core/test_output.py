@@ -49,4 +49,4 @@ def test_many_small_pieces_take_no_more_room_than_their_text():
     for _ in range(100_000):
         output.append("x")
     assert sum(map(len, output)) < 4 * LIMIT
-    assert len(output._new) + len(output._first) + len(output._last) < 100 * LIMIT
+    assert len(output._new) + len(output._settled.first) + len(output._settled.last) < 100 * LIMIT

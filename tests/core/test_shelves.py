@@ -17,6 +17,7 @@ changes = st.one_of(
     st.tuples(st.just("forget"), keys, resources),
     st.tuples(st.just("replace"), keys, st.lists(st.sampled_from(NAMES), unique=True)),
     st.tuples(st.just("page"), keys, st.integers(1, 3)),
+    st.tuples(st.just("copy"), keys, st.booleans()),
 )
 
 
@@ -32,6 +33,15 @@ def kind(*, mixed: bool) -> ResourceType[tuple[str, str], tuple[int, str]]:
     )
 
 
+def indexed(shelf):
+    return shelf.index(lambda resource: resource[1] or None, lambda resource: resource)
+
+
+def content(shelf):
+    """All that a shelf tells, but for its pages, which are made of the same."""
+    return list(shelf.items()), {group: shelf.of(group) for group in GROUPS}, dict(shelf.numbers)
+
+
 def outcome(does, *given):
     """What comes of it: what it returns, or the code of the refusal."""
     try:
@@ -42,9 +52,15 @@ def outcome(does, *given):
 
 @given(st.lists(changes, max_size=30), st.booleans())
 def test_a_shelf_has_what_was_put_there_in_its_order_with_its_pages_numbers_and_indexes(done, mixed):
-    shelf, model, begun, last = Shelf(kind(mixed=mixed)), {}, [], {}
-    index = shelf.index(lambda resource: resource[1] or None, lambda resource: resource)
+    shelf, model, begun, last, others = Shelf(kind(mixed=mixed)), {}, [], {}, []
+    index = indexed(shelf)
     for what, key, number in done:
+        if what == "copy":  # what follows is done to one of the two, and the other stays as it is
+            copy = Shelf(shelf.type, shelf)
+            two = [(copy, indexed(copy)), (shelf, index)]
+            (shelf, index), (other, its_index) = two if number else reversed(two)
+            others.append((other, its_index, content(other), dict(its_index)))
+            continue
         group, resource = key[0], (number, f"{'/'.join(key)}#{number}" if number else "")
         own = [one for one in model if one[0] == group]
         if what == "create":
@@ -88,3 +104,6 @@ def test_a_shelf_has_what_was_put_there_in_its_order_with_its_pages_numbers_and_
     assert shelf.numbers == last
     assert index == {resource[1]: resource for resource in model.values() if resource[1]}
     assert all(shelf.get(one) == model.get(one) for one in [(group, name) for group in GROUPS for name in NAMES])
+    for other, its_index, held, found in others:
+        assert (content(other), its_index) == (held, found)
+        assert all(other.get(key) == resource for key, resource in held[0])

@@ -157,7 +157,7 @@ def test_each_goal_has_its_horizon(goal, ahead, horizon):
     agenda = Agenda(Baton())
     for what, seconds in ahead.items():
         agenda.push(at(seconds), Thing(seconds), AHEAD[what])
-    assert goal().horizon(agenda, START) == at(horizon)
+    assert goal().horizon(agenda, START, agenda.first()) == at(horizon)
 
 
 def test_a_call_waits_for_work_while_it_has_not_ended():
@@ -165,18 +165,18 @@ def test_a_call_waits_for_work_while_it_has_not_ended():
         finished = False
 
     agenda, goal = Agenda(Baton()), Ended(Call)
-    assert goal.horizon(agenda, START) is None
+    assert goal.horizon(agenda, START, agenda.first()) is None
     agenda.push(at(3), Thing(3))
     agenda.push(at(1), Thing(1), Rank.TIMER)
-    assert goal.horizon(agenda, START) == at(3)
+    assert goal.horizon(agenda, START, agenda.first()) == at(3)
     Call.finished = True
-    assert goal.horizon(agenda, START) is None
+    assert goal.horizon(agenda, START, agenda.first()) is None
 
 
 def test_goals_remember_what_they_have_begun_with():
     agenda, move, step = Agenda(Baton()), Advance(timedelta(seconds=9)), Next()
     agenda.push(at(3), thing := Thing(3))
-    assert (move.horizon(agenda, START), step.horizon(agenda, START)) == (at(9), at(3))
+    assert (move.horizon(agenda, START, agenda.first()), step.horizon(agenda, START, agenda.first())) == (at(9), at(3))
     thing.over = True
     agenda.push(at(4), Thing(4))
-    assert (move.horizon(agenda, at(5)), step.horizon(agenda, at(3))) == (at(9), None)
+    assert (move.horizon(agenda, at(5), agenda.first()), step.horizon(agenda, at(3), agenda.first())) == (at(9), None)

@@ -12,6 +12,7 @@ from fcemu.core.functions import AsyncSettings
 from fcemu.core.invocation import State
 from fcemu.core.names import LATEST, FunctionRef
 from fcemu.core.settings import Settings
+from fcemu.engine.crew import Crew
 from fcemu.engine.emulator import ClockStuck
 from fcemu.engine.inflight import WATCHDOG
 
@@ -192,6 +193,28 @@ def test_crew_threads_are_used_again():
         emulator.accept(ask("f"))
         emulator.wait(emulator.run_until_idle(None))
     assert CREW._made <= before + 2
+
+
+def test_a_job_waits_for_the_next_free_thread_where_the_system_has_no_more_threads(monkeypatch):
+    crew, goes_on, done = Crew("fcemu-short"), threading.Event(), threading.Event()
+    crew.run(goes_on.wait)
+    start, refused = threading.Thread.start, threading.Event()
+
+    def start_or_refuse(thread):
+        if not thread.name.startswith("fcemu-short"):
+            start(thread)
+            return
+        refused.set()
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", start_or_refuse)
+    crew.run(done.set)
+    assert refused.wait(WAIT_SECONDS)
+    assert not done.is_set()
+    goes_on.set()
+    assert done.wait(WAIT_SECONDS)
+    with pytest.raises(RuntimeError, match="can't start new thread"):
+        Crew("fcemu-short").run(done.set)
 
 
 def swallows_its_first_end(started, left):

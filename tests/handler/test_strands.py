@@ -357,6 +357,23 @@ def test_each_free_lock_lets_one_strand_go_on_those_that_came_before_a_look_firs
     assert {wait.strand for wait in locks} == {first, second, third}
 
 
+def test_a_strand_that_finds_its_lock_free_twice_with_nothing_between_lets_the_first_in_the_order_go_on():
+    attempt, (_, first, second, third) = attempt_of(4)
+    locks, lock = LockWaits(), Held(1)
+    for strand in (third, first, second):
+        wait = Wait(strand)
+        locks.add(wait, lock, gate=False)
+        attempt.wait(wait)
+    by_third, by_first, by_second = locks.all
+    assert locks.first_of(by_third) is None
+    assert locks.first_of(by_second) is None  # its own first look
+    assert locks.freed(lambda one: one.free) == [by_first]  # the thread that has released the lock parks meanwhile
+    attempt.wake(by_first)
+    assert locks.first_of(by_third) is None
+    assert locks.first_of(by_third) is by_second
+    assert locks.first_of(by_third) is None  # the one that was let go on is about to take it
+
+
 @pytest.mark.parametrize(
     ("gate", "held_up", "calls", "parks"),
     [

@@ -158,6 +158,7 @@ def sections(text):
             line = f"--- {title[1]} ---"
         if inside:
             kept.append(line.rstrip())
+    kept = [re.sub(r"repeated \d+ more times", "repeated N more times", line) for line in kept]  # less our own frames
     told = re.sub(r"/(?:[^\s:'\"]+/)+pytest-of-[^\s:'\"]*?/suite\d+", "/SUITE", "\n".join(kept))
     return told + "\n"
 

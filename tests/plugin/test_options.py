@@ -17,7 +17,7 @@ SAYS = """
     {before}
     def test_it(fcemu{more}):
         {make}
-        recipe, parts = fcemu._recipe, (fcemu._strict, fcemu._redirection is not None)
+        recipe, parts = fcemu._configured.recipe, (fcemu._configured.strict, fcemu._redirection is not None)
         said = [fcemu._settings, recipe.data, recipe.isolate, recipe.process, recipe.python, *parts]
         Path("said").write_text(repr([*said, sorted(fcemu._host._thread._allowed)]))
 """

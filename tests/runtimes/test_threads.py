@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 from fakes import ask, s
-from patience import WAIT_SECONDS
+from patience import WAIT_SECONDS, wait_until
 
 from fcemu.core.asking import never_ran
 from fcemu.core.invocation import State
@@ -16,6 +16,8 @@ from fcemu.core.settings import Settings
 from fcemu.core.timeline import render
 from fcemu.engine.emulator import ClockStuck
 from fcemu.engine.ports import Abandoned
+from fcemu.engine.runs import STRANDS
+from fcemu.handler.time.locks import HOLDERS
 from fcemu.testing import LocalEmulator
 
 QUICK = Settings(watchdog=s(1), grace=s(0.05))
@@ -583,27 +585,47 @@ def test_the_caller_of_what_is_stuck_hears_why(emulate, shared):
     assert "for something real, and so the clock stands still" in refused.message
 
 
-def test_a_thread_outside_holds_a_lock_for_as_long_as_it_takes(emulate, shared):
-    """The clock stands still meanwhile, although something else is due."""
+@pytest.mark.parametrize("locks", [0, 20_000])
+def test_a_thread_outside_holds_a_lock_for_as_long_as_it_takes(emulate, shared, locks):
+    """The clock stands still meanwhile, although something else is due, and however many other locks were taken."""
     shared.lock = threading.Lock()
-    shared.lock.acquire()
     emulated = emulate(
         f"""
         {SHARED.strip()}
         def handler(event, context):
-            shared.done.set()
+            threading.Thread(target=time.sleep, args=(50,)).start()
             with shared.lock:
                 return str(time.time())
     """,
         other="def handler(event, context): time.sleep(5)",
+        another="def handler(event, context): pass",
     )
+    shared.lock.acquire()
+    for _ in range(locks):
+        shared.seen.append(threading.Lock())
+        shared.seen[-1].acquire()
+    emulated.returned("another")
     invocation = emulated.emulator.accept(ask("f"))
     emulated.emulator.accept(ask("other", delay=3))
     goal = emulated.emulator.run_until_idle(None)
-    assert shared.done.wait(WAIT_SECONDS)
+    wait_until(lambda: any(strand.wants for strand in list(STRANDS.values())))
     shared.lock.release()
     emulated.emulator.wait(goal)
     assert invocation.attempts[0].outcome.payload == b"1767225600.0"
+
+
+def test_locks_that_are_gone_take_no_memory(emulate):
+    emulated = emulate("""
+        kept = []
+
+        def handler(event, context):
+            for _ in range(1_000):
+                kept.append(threading.Lock())
+                with kept[-1]: pass
+    """)
+    for _ in range(30):
+        emulated.returned()
+    assert len(HOLDERS) < 25_000
 
 
 def test_a_thread_that_still_runs_long_after_its_attempt_is_named_and_interrupted(emulate, shared):

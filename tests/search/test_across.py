@@ -5,16 +5,18 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import textwrap
-from contextlib import contextmanager
+import warnings
+from contextlib import closing, contextmanager, suppress
 
 import pytest
 from patience import CHILD_SECONDS, wait_until
 from running import free_port, wrong
 
-from fcemu.across import Job, run_batch
+from fcemu.across import Across, Job, run_batch
 from fcemu.core.script import Script
 from fcemu.search.recipes import hear, recipe_of, script_of, told_of
 
@@ -157,15 +159,26 @@ def test_a_test_that_the_workers_cannot_run_is_told_with_what_pytest_says(explor
     assert process.returncode == pytest.ExitCode.USAGE_ERROR
 
 
+def test_a_search_does_not_warn_where_the_usual_port_of_dask_is_taken(tmp_path):
+    with closing(socket.socket()) as taken, warnings.catch_warnings():
+        with suppress(OSError):  # another program has it
+            taken.bind(("127.0.0.1", 8787))
+            taken.listen()
+        warnings.simplefilter("error")
+        with Across(Job("test_it.py", (), str(tmp_path)), "", 1)._client() as client:
+            assert list(client.nthreads().values()) == [1]
+
+
 def test_a_script_comes_to_another_process_as_it_is_and_what_was_asked_comes_back():
-    sent = Script(choices={("late", "f#1.1"): 1, ("again", "s/f#2.1"): 2}, points={3: 7}, exhaust_retries=True)
+    choices = {("late", "f#1.1"): (1, 0), ("again", "s/f#2.1"): (2, 12_345)}
+    sent = Script(choices=choices, points={3: 7}, exhaust_retries=True)
     there = script_of(json.loads(json.dumps(recipe_of(sent))))
     assert there == sent
     there.answer("late", "f#1.1", 1)
     there.answer("again", "s/f#2.1", 2)
     hear(sent, json.loads(json.dumps(told_of(there))))
     assert sent.asked == there.asked
-    assert len(sent.made) == 2
+    assert [one.milliseconds for one in sent.made] == [0, 12_345]
 
 
 def test_a_worker_with_another_fcemu_refuses_the_batch():

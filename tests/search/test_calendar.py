@@ -1,13 +1,18 @@
 """The calendar: its instants, and what breaks at them."""
 
+import json
 import re
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from fcemu.core.questions import START, Choice
+from fcemu.core.script import Script
 from fcemu.search.calendar import special_in, special_instants
-from fcemu.testing import calendar
+from fcemu.search.recipes import recipe_in
+from fcemu.testing import LocalEmulator, calendar
+from fcemu.testing.exploring import Story, governed
 
 NIGHTLY = Path(__file__).parent.parent.parent / "fixtures" / "bugs" / "nightly-report" / "test_nightly_report.py"
 
@@ -64,3 +69,13 @@ def test_an_instant_that_is_special_in_several_zones_says_so_of_each():
     )
     assert told["2038-01-19T03:14:07+00:00"] == "the last second of a signed 32-bit clock, in 2038"
     assert told["2026-12-31T23:59:59+00:00"] == "the last second of the year 2026 in UTC"
+
+
+def test_the_journal_tells_at_which_instant_the_clock_was_started():
+    instant = "2028-02-28T23:00:00+00:00"
+    script = Script.of([Choice(START, instant, 1)])
+    with governed(Story(script)) as going_on, LocalEmulator("", intercept=False), LocalEmulator("", intercept=False):
+        first, second = [list(map(json.loads, lines)) for lines in going_on.journals]
+    assert recipe_in(first) == script.made
+    assert [fact["at"] for fact in first] == ["2028-02-28T23:00:00.000000Z"]
+    assert not second

@@ -17,8 +17,9 @@ import scenarios
 from scenarios import features, journal, points
 
 from fcemu.backends import FREEZEGUN, TIME_MACHINE
-from fcemu.core.questions import QUESTIONS, Choice
+from fcemu.core.facts import RECORD, from_json
 from fcemu.core.script import Script
+from fcemu.search.recipes import recipe_in
 from fcemu.search.shrink import shrink
 from fcemu.search.tokens import Repeat, decode, encode
 
@@ -26,6 +27,7 @@ ROOT = Path(__file__).parents[2]
 FULL = os.environ.get("FCEMU_EFFORT") == "full"
 FIRST = int(os.environ.get("FCEMU_SCENARIOS_FROM", "0"))
 SCENARIOS = range(FIRST, FIRST + int(os.environ.get("FCEMU_SCENARIOS", "10000" if FULL else "40")))
+ODDS_OF_SCENARIOS = ("overtake", "late", "throttle", "fail", "crash", "repeat", "instance", "start", "report", "timer")
 BOUND = 300 if len(SCENARIOS) <= 40 else 6 * 3600
 """How many seconds a test may take."""
 ALWAYS_MET = {"crash-after", "again", "late", "refuse"}
@@ -39,12 +41,6 @@ def place():
     """A host and the definition of the scenarios."""
     with scenarios.ready() as place:
         yield place
-
-
-def fault_of(choice):
-    """The word of the fact that tells of a choice."""
-    answers = QUESTIONS[choice.question].answers
-    return answers[min(choice.answer, len(answers)) - 1].fault
 
 
 def test_a_run_is_repeated_by_its_points_by_its_choices_and_by_its_token(place):
@@ -64,18 +60,38 @@ def test_a_run_is_repeated_by_its_points_by_its_choices_and_by_its_token(place):
     assert met >= (MET_BY_MANY if len(SCENARIOS) >= 1000 else ALWAYS_MET)
 
 
-def test_each_choice_is_a_fact_of_the_journal(place):
-    """A timer is asked about before it fires, so that its fact comes later than others, or after the end."""
+def test_the_facts_of_a_run_are_its_recipe_and_the_recipe_repeats_it(place):
+    """Nothing but the lines of the journal is left of a run, as in a file."""
+    met = set()
     for number in SCENARIOS:
         script = Script(points=points(number))
-        facts = map(json.loads, journal(*place, number, script))
-        struck = [fact["data"]["fault"] for fact in facts if fact["kind"] == "FaultStruck"]
-        words = [fault_of(choice) for choice in script.made]
-        late = fault_of(Choice("timer", "", 1))
-        without = [[word for word in some if word != late] for some in (struck, words)]
-        assert len(without[0]) == len(without[1]), number
-        assert all(map(str.startswith, *without)), number
-        assert words.count(late) - 1 <= struck.count(late) <= words.count(late), number
+        lines = journal(*place, number, script)
+        facts = list(map(json.loads, lines))
+        recipe = recipe_in(facts)
+        assert recipe == recipe_in(from_json({name: fact[name] for name in RECORD}) for fact in facts), number
+        assert recipe == script.made, number
+        assert journal(*place, number, Script.of(recipe)) == lines, number
+        struck = [fact["data"] for fact in facts if fact["kind"] == "FaultStruck"]
+        assert all("choice" in data or data["fault"] == "timer late" for data in struck), number
+        met |= {one.question for one in recipe}
+    assert met >= (MET_BY_MANY if len(SCENARIOS) >= 1000 else ALWAYS_MET)
+
+
+def test_the_facts_of_a_seeded_run_are_its_recipe_whatever_was_drawn(place):
+    """The recipe repeats the run without the draws; a length of time is what was drawn, not what the table has."""
+    met, lengths = set(), 0
+    for number in SCENARIOS:
+        seeded = {"chance": "seeded", "odds": dict.fromkeys(ODDS_OF_SCENARIOS, 0.1)}
+        lines = journal(*place, number, None, **seeded)
+        recipe = recipe_in(map(json.loads, lines))
+        replayed = Script.of(recipe, exhaust_retries=True)
+        assert journal(*place, number, replayed) == lines, number
+        assert replayed.made == recipe, number
+        assert decode(encode(Repeat(number, recipe, "", "", True))).choices == recipe
+        met |= {one.question for one in recipe}
+        lengths += sum(one.milliseconds > 0 for one in recipe)
+    assert met >= MET_BY_MANY
+    assert lengths > len(SCENARIOS)
 
 
 def test_what_is_shrunk_fails_and_without_any_of_its_choices_it_passes(place):

@@ -1,6 +1,8 @@
 """Crash sweeps: the emulator is killed at each fact, and each instance at each moment; which facts break the story."""
 
+import json
 import re
+from contextlib import closing
 
 import pytest
 
@@ -8,6 +10,8 @@ from fcemu.core.questions import KILL, Choice
 from fcemu.core.script import Script
 from fcemu.host import LocalHost
 from fcemu.search.explorer import crashes, sweep
+from fcemu.search.recipes import recipe_in
+from fcemu.stores.sqlite import SqliteStore
 from fcemu.testing import LocalEmulator
 from fcemu.testing.exploring import Story, governed
 
@@ -23,6 +27,7 @@ def lived(host, script, story, **options):
     """What the emulator of a story tells at its end, and how many facts it had."""
     with governed(Story(script)) as going_on, LocalEmulator("", server=host, strict=False, **options) as emulator:
         told = story(emulator)
+        assert recipe_in(map(json.loads, going_on.journals[0])) == script.made
         return told, going_on.facts, emulator.timeline()
 
 
@@ -89,7 +94,8 @@ def test_a_file_keeps_what_it_had_committed_when_the_emulator_was_killed(host, t
         script, file = Script.of([Choice(KILL, str(number), 1)]), tmp_path / f"kept-{number}.db"
         told, _, timeline = lived(host, script, two_messages, intercept=False, data=str(file))
         assert told[:2] == ("Succeeded", "Succeeded"), timeline
-        assert script.made
+        with closing(SqliteStore(file)) as store:
+            assert recipe_in(store.facts()) == script.made == (Choice(KILL, str(number), 1),)
 
 
 def test_a_sweep_tries_each_fact_and_each_instance_once():

@@ -1,12 +1,13 @@
 """The strategy of a search over stories that are plain functions: what it tries, in which order, and what it proves."""
 
 from collections import deque
+from datetime import timedelta
 from itertools import combinations, product
 from math import comb
 
 import pytest
 
-from fcemu.core.questions import KILL, QUESTIONS, START, Choice
+from fcemu.core.questions import KILL, QUESTIONS, START, Choice, Report, answer_of, meaning
 from fcemu.core.script import Asked, Script
 from fcemu.search.explorer import Bounds, explore, one_by_one
 from fcemu.search.shrink import shrink
@@ -55,7 +56,7 @@ def test_an_exhaustive_search_makes_each_run_once_and_says_how_many(questions, a
 
 def test_questions_that_only_a_deviation_brings_up_are_part_of_the_space():
     def run(script):
-        if script.answer("crash-after", "f#1.1", 1):
+        if script.answer("crash-after", "f#1.1", 1).given:
             script.answer("crash-after", "f#1.2", 1)
 
     made = []
@@ -141,7 +142,7 @@ def test_what_is_shrunk_is_least_even_where_fewer_deviations_pass_and_others_fai
 
 def test_a_failure_that_does_not_come_again_is_told_as_one_that_may_not_repeat():
     answers = iter([False, True] + [False] * 100)
-    result = searched(lambda script: bool(script.answer("late", "f#1.1", 1)) and next(answers, False), runs=50)
+    result = searched(lambda script: bool(script.answer("late", "f#1.1", 1).given) and next(answers, False), runs=50)
     assert result.choices is None or result.doubt
     failing = iter([True])
     result = searched(lambda script: next(failing, False), runs=50)
@@ -206,7 +207,7 @@ def test_each_kind_of_question_is_seen_before_the_second_place_of_any():
 
 def test_a_place_that_is_asked_about_again_is_another_question():
     script = Script.of([Choice("crash-sleeping", "f#1.1~2", 1)])
-    assert [script.answer("crash-sleeping", "f#1.1", 1) for _ in range(3)] == [0, 1, 0]
+    assert [script.answer("crash-sleeping", "f#1.1", 1).given for _ in range(3)] == [0, 1, 0]
     assert [one.place for one in script.asked] == ["f#1.1", "f#1.1~2", "f#1.1~3"]
 
 
@@ -215,6 +216,21 @@ def test_the_table_of_questions_says_what_it_promises():
         assert question.name == name
         assert question.about.startswith(("whether", "which", "on which", "by how much", "how long"))
         assert question.source.endswith(").")
-        for place, answer in product(("f#1.1", "s/f#2.3"), question.answers):
-            words = answer.words.format(attempt=place, answer=1)
-            assert "{" not in words
+        for number, place in product(range(1, len(question.answers) + 1), ("f#1.1", "s/f#2.3")):
+            assert "{" not in Choice(name, place, number).words()
+            assert meaning(name, number) == question.answers[number - 1].means
+
+
+@pytest.mark.parametrize(
+    "name", [name for name, question in QUESTIONS.items() if question.answers[0].means is not None]
+)
+def test_the_number_of_an_answer_follows_from_its_meaning_whatever_length_of_time_it_has(name):
+    answers = range(1, len(QUESTIONS[name].answers) + 1)
+    for number in answers:
+        assert answer_of(name, meaning(name, number)) == (number, 0)
+    last = meaning(name, answers[-1])
+    if isinstance(last, timedelta | Report):
+        for milliseconds in (1, 347, 59_999):
+            told = Choice(name, "f#1.1", answers[-1], milliseconds)
+            assert answer_of(name, meaning(name, answers[-1], milliseconds)) == (told.answer, milliseconds)
+            assert f"{milliseconds / 1000:g} s" in told.words()

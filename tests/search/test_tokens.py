@@ -7,7 +7,13 @@ from hypothesis import strategies as st
 from fcemu.core.questions import QUESTIONS, Choice
 from fcemu.search.tokens import Repeat, WrongToken, decode, digest, encode
 
-CHOICES = st.builds(Choice, st.sampled_from(list(QUESTIONS)), st.text(max_size=20), st.integers(1, 99))
+CHOICES = st.builds(
+    Choice,
+    st.sampled_from(list(QUESTIONS)),
+    st.text(max_size=20),
+    st.integers(1, 99),
+    st.just(0) | st.integers(1, 60_000),
+)
 REPEATS = st.builds(
     Repeat,
     st.integers(0, 2**63 - 1),

@@ -29,6 +29,7 @@ from fcemu.handler.documents import library_here
 from fcemu.handler.loading import PRELOADED, LoadFailed
 from fcemu.handler.logs import Format
 from fcemu.handler.system import DUMPS, LIMITS, PROC
+from fcemu.handler.time.locks import forget_holders
 from fcemu.handler.time.switch import CLOCK
 from fcemu.handler.time.uuids import SOURCE, Source
 from fcemu.handler.time.zones import ZONE, zone_named
@@ -251,6 +252,7 @@ class _Instance:
             return Context().run(self._run, self._call(header, payload, strand), strand)
         finally:
             self._parking.finish(strand)
+            forget_holders(HERE)
             self._flush()
 
     def _call(self, header: dict[str, Any], payload: bytes, strand: Strand) -> _Call:

@@ -8,28 +8,30 @@ from __future__ import annotations
 
 import threading
 from _thread import allocate_lock, get_ident
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta, timezone
 from math import inf
 from typing import Any, Final, NoReturn
 
 from fcemu.handler.child.channel import Channel
 from fcemu.handler.child.dial import Dial, nanoseconds
+from fcemu.handler.child.listening import Listener
 from fcemu.handler.child.own_threads import start_own
 from fcemu.handler.child.strikes import strike_here, strike_main_thread
 from fcemu.handler.clock import Abandoned, Held
 from fcemu.handler.lock_waits import LOCK_SECONDS, LockWaits, pauses
 from fcemu.handler.locks import RealLock, acquire
-from fcemu.handler.polls import POLLIN, AnyBell, new_bell, new_poll
 from fcemu.handler.strands import REST_SECONDS, Attempt, Beside, Doing, Move
 from fcemu.handler.strands import Strand as StrandOfTable
 from fcemu.handler.strands import Wait as WaitOfTable
-from fcemu.handler.threads import computed_ns, is_of_pool, thread_of
+from fcemu.handler.threads import computed_ns, has_ended, is_of_pool
 from fcemu.handler.time.loops import let_loop_look
 from fcemu.handler.time.originals import Originals
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=timezone.utc)
 _LONGEST_LOOK: Final = 60.0
+_UNWIND_SECONDS: Final = 0.5
+"""Real seconds that an attempt waits for ``finally`` blocks of threads that it has ended."""
 _REAL: Final = Originals()
 
 
@@ -96,7 +98,7 @@ class Wait(WaitOfTable["Strand", int]):
         looks = pauses(gate=self.real)
         while not self.over:
             if not acquire(self._gate, True, next(looks)) and lock.is_free():
-                self.release()
+                self.strand.parking.release_first(self)
             if self.struck:
                 self._run_signal_handler()
         if self.abandoned:
@@ -226,15 +228,13 @@ class Parking:
         """Which strand each thread runs."""
         self._lock: Final = RealLock()
         self._locks: Final[LockWaits[Wait]] = LockWaits()
-        self._parked = False
-        """Whether the emulator knows this process as parked."""
         self._number = 0
-        self._listen: Final = allocate_lock()
-        self._listen.acquire()
-        self._interrupt: AnyBell | None = None
+        self._listener: Final = Listener(channel, self._hear)
         self._at_rest: Any = None
-        self._watching = False
-        self._held_up = False
+        self._unwinds: Final[set[Strand]] = set()
+        """Strands of the attempt before that were ended where they slept, and still run their ``finally`` blocks."""
+        self._unwound: Any = None
+        self._watching = self._held_up = False
 
     # An attempt as a whole.
 
@@ -247,20 +247,30 @@ class Parking:
         return strand
 
     def finish(self, strand: Strand) -> None:
-        """The handler has returned. Its threads come to rest; what sleeps then ends, and what waits stays frozen."""
-        attempt = strand.attempt
+        """The handler has returned. Its threads come to rest; what sleeps then ends, as good as always before the next
+        attempt begins, and what waits stays frozen."""
+        attempt, unwound = strand.attempt, None
         if attempt.awake > 1:
             self._let_rest(attempt)
         with self._lock:
             self.strands.pop(strand.thread, None)
             attempt.move(Move.END)
-            if self._parked:  # without the main thread, which waited for something real
-                self._stop_listening()
+            if self._listener.parked:  # without the main thread, which waited for something real
+                self._listener.stop()
             ended = attempt.dismiss()
             for wait in ended:
                 wait.abandoned = wait.lock is None  # else it waits on, in real time
             attempt.end(strand)
+            self._unwinds.update(wait.strand for wait in ended if wait.abandoned)
+            if self._unwinds:
+                self._unwound = unwound = allocate_lock()
+                acquire(unwound)
         rouse(ended)
+        if unwound is not None:
+            acquire(unwound, True, _UNWIND_SECONDS)
+            with self._lock:
+                self._unwinds.clear()
+                self._unwound = None
 
     def _let_rest(self, attempt: Table) -> None:
         with self._lock:
@@ -295,6 +305,10 @@ class Parking:
                 return
             roused = [wait for wait in strand.joined if self._release(wait)]
             strand.attempt.end(strand)
+            self._unwinds.discard(strand)
+            if self._unwound is not None and not self._unwinds:
+                self._unwound.release()
+                self._unwound = None
             if self.counts(strand):
                 roused += self._settle()
         rouse(roused)
@@ -440,7 +454,7 @@ class Parking:
             if lock.is_free():
                 return 0.0
             holder = self.strands.get(ident)
-            gate = holder is strand or (holder is None and thread_of(ident) is None)
+            gate = holder is strand or (holder is None and has_ended(ident))
             parked = holder is not None and holder.waits_in is not None
             if not self.counts(strand) or not strand.attempt.parks_for_lock(gate=gate, held_up=parked):
                 return LOCK_SECONDS
@@ -463,7 +477,15 @@ class Parking:
     def _may_be_taken(self, lock: Held) -> bool:
         """Whether a lock is free, or a thread has it that is no strand."""
         ident = lock.holder()
-        return lock.is_free() or (ident not in self.strands and thread_of(ident) is not None)
+        return lock.is_free() or (ident not in self.strands and not has_ended(ident))
+
+    def release_first(self, seen: Wait) -> None:
+        """The strand of ``seen`` has found its lock free: the first that waits for it may go on by that."""
+        with self._lock:
+            first = self._locks.first_of(seen)
+            released = first is not None and self._release(first)
+        if first is not None and released:
+            first.rouse()
 
     def release(self, wait: Wait) -> None:
         """What it waits for has happened; on any thread, any number of times, also before it waits."""
@@ -488,9 +510,9 @@ class Parking:
         if strand.doing is Doing.LEFT_BEHIND:
             self._attempt.join(strand)
             strand.attempt = self._attempt
-        if self._parked:
+        if self._listener.parked:
             self.channel.send({"kind": "roused", "number": self._number})
-            self._stop_listening()
+            self._listener.stop()
         if self.dial.flows():  # then strands that wait have to look by themselves while others run
             for other in self._attempt.waits():
                 if other.until is not None:
@@ -498,7 +520,7 @@ class Parking:
 
     def patience(self, wait: Wait) -> float:
         """Real seconds that a strand waits before it looks by itself whether its time is up; -1: for ever."""
-        if wait.until is None or self._parked:
+        if wait.until is None or self._listener.parked:
             return -1
         seconds = self.dial.real_seconds_to(wait.until)
         return -1 if seconds is None else min(seconds, _LONGEST_LOOK)
@@ -506,7 +528,7 @@ class Parking:
     def look_at(self, wait: Wait) -> None:
         """A strand has waited for some time, with the clock flowing while others of the attempt run."""
         with self._lock:
-            is_asleep = not (wait.over or wait.struck or self._parked)
+            is_asleep = not (wait.over or wait.struck or self._listener.parked)
             if is_asleep and wait.until is not None and wait.until <= self.dial.elapsed_ns():
                 self._wake(wait)
 
@@ -530,11 +552,9 @@ class Parking:
 
     def _park_all(self) -> None:
         """Tell the emulator until when all strands wait, and listen."""
-        if self._interrupt is None:
-            self._interrupt = new_bell()
-            start_own(self._listen_for_ever)
+        self._listener.prepare()
         self._number += 1
-        self._parked, self._held_up = True, False
+        self._held_up = False
         now = self.dial.elapsed_ns()
         first = self._attempt.first_wait()
         header = {
@@ -544,39 +564,19 @@ class Parking:
             "real": self._attempt.blocked > 0,
         }
         self.channel.send(header)
-        if self._listen.locked():
-            self._listen.release()
+        self._listener.listen()
 
-    # The thread that listens while all strands are parked.
-
-    def _listen_for_ever(self) -> None:
-        interrupt = self._interrupt
-        assert interrupt is not None, "made before"
-        poll = new_poll()
-        for each in (self.channel, interrupt):
-            poll.register(each, POLLIN)
-        while True:
-            self._listen.acquire()
-            while self._parked:
-                ready = [] if self.channel.has_more() else [fd for fd, _ in poll.poll()]
-                if interrupt.fileno() in ready:
-                    interrupt.hush()
-                elif self._parked:
-                    header, _ = self.channel.receive()
-                    if header["kind"] == "abandon":
-                        self._abandon()
-                    else:
-                        self._woken(header["number"])
-
-    def _stop_listening(self) -> None:
-        self._parked = False
-        assert self._interrupt is not None, "made when it parked"
-        self._interrupt.ring()
+    def _hear(self, header: Mapping[str, Any]) -> None:
+        """The emulator says something while all strands are parked."""
+        if header["kind"] == "abandon":
+            self._abandon()
+        else:
+            self._woken(header["number"])
 
     def _abandon(self) -> None:
         """The emulator says that the attempt is over: whatever of it waits wakes and unwinds."""
         with self._lock:
-            self._parked = False
+            self._listener.parked = False
             self._attempt.move(Move.TELL)
             waits = self._attempt.waits()
             for wait in waits:
@@ -587,9 +587,9 @@ class Parking:
     def _woken(self, number: int) -> None:
         """The emulator says that so much time has passed."""
         with self._lock:
-            if not self._parked or number != self._number:
+            if not self._listener.parked or number != self._number:
                 return
-            self._parked = False
+            self._listener.parked = False
             due = self._go_on()
         rouse(due)
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import sys
 import threading
 from _thread import allocate_lock, get_ident
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from math import inf
 from typing import Any, Final
 
@@ -33,7 +33,11 @@ _YES: Final = (True,)
 _NO: Final = (False,)
 
 HOLDERS: Final[dict[int, int]] = {}
-"""Which thread has taken a lock last, by the ``id`` of the lock; as many entries as there were locks at one time."""
+"""Which thread has taken a lock last, by the ``id`` of the lock. Nothing tells when a lock goes, so entries stay until
+``forget_holders``: else a process that makes locks all the time has one for each place in memory where a lock was."""
+_MANY: Final = 10_000
+_many = _MANY
+"""From how many entries on ``forget_holders`` looks at them."""
 
 _BUSY: Final[set[int]] = set()
 """Threads that ask their clock about a lock: the locks that this needs are real."""
@@ -66,6 +70,19 @@ class HeldLock:
         if self._module is not None:
             return self._module.owner or 0
         return HOLDERS.get(id(self._lock), 0)
+
+
+def forget_holders(strands: Container[int]) -> None:
+    """Forget which locks threads have taken that run none of ``strands``, once there are many. For those who wait for
+    such a lock it is enough that a thread has it which runs nothing of a handler: it releases the lock in real time."""
+    global _many
+    if len(HOLDERS) <= _many:
+        return
+    for key, thread in HOLDERS.copy().items():
+        # Another thread may take the lock meanwhile, but not between these steps: none of them is a call.
+        if thread not in strands and key in HOLDERS and HOLDERS[key] == thread:
+            del HOLDERS[key]
+    _many = max(_MANY, 2 * len(HOLDERS))
 
 
 def _imported() -> Any:

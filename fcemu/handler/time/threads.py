@@ -334,6 +334,8 @@ _late: Final[dict[Any, Function]] = {}
 
 def patch_late_modules() -> None:
     """Processes work in real time, so a handler that waits for a pool of them counts as running."""
+    if "multiprocessing.connection" not in sys.modules and "multiprocessing.pool" not in sys.modules:
+        return  # the other modules import the first of these
     process = sys.modules.get("concurrent.futures.process")
     if process is not None:
         _patch_late(process._WorkItem, "__init__", _held_item)

@@ -40,8 +40,25 @@ class Source:
         return uuid.UUID(fields=(*parts, node), version=1).bytes
 
 
-SOURCE: Final[ContextVar[Source | None]] = ContextVar("fcemu_uuids", default=None)
-"""Of the attempt that this context runs; ``None`` for a test that reads virtual time."""
+class SourceVariable:
+    """A variable of the context: the source of the attempt that runs in it; ``None`` for a test that reads virtual
+    time."""
+
+    def __init__(self) -> None:
+        self._variable: Final[ContextVar[Source | None]] = ContextVar("fcemu_uuids", default=None)
+        self.get: Callable[[], Source | None] = self._variable.get
+        self.set: Final = self._variable.set
+
+    def ask(self, source: Callable[[], Source | None]) -> None:
+        """Let ``source`` answer, which knows the attempt that runs in a context by other means."""
+        self.get = source
+
+    def ask_no_longer(self) -> None:
+        """Undo ``ask``."""
+        self.get = self._variable.get
+
+
+SOURCE: Final = SourceVariable()
 _OF_THE_TEST: Final = Source("test", 0)
 
 

@@ -90,13 +90,15 @@ class Patches:
 
     def enter(self) -> None:
         """An attempt starts: repair, and exchange what costs everything else too much while none runs."""
-        self.ensure()
-        if self.time_machine:
+        threads.patch_late_modules()
+        if time.monotonic_ns is not self._monotonic_ns:
+            self.apply()
+        if self.time_machine is not None:
             self.time_machine.enter()
 
     def leave(self) -> None:
         """It has ended."""
-        if self.time_machine:
+        if self.time_machine is not None:
             self.time_machine.leave()
 
     def adopt(self, module: ModuleType) -> None:
