@@ -112,8 +112,8 @@ ONLY_HERE = {"random": {"engine/chance.py"}, "time": {"engine/real.py"}, "ctypes
 """Inside core and engine: these modules may be imported in these files only."""
 ONE_PLACE = {("engine", "mns"): "engine/emulator.py"}
 """Where a layer puts together what the rest of it knows by protocols only."""
-SLOW_DATACLASSES = {"core/values.py", "core/names.py"}
-"""Which may use the standard library's: the second for a class that is compared and sorted all the time."""
+SLOW_DATACLASSES = {"core/values.py"}
+"""Which may use the standard library's."""
 
 
 def layer_of(file: Path) -> str:

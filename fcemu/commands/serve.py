@@ -28,6 +28,7 @@ from fcemu.handler.system import LIMITS
 from fcemu.host import Host
 from fcemu.own_api.codec import encode
 from fcemu.own_api.routes import PREFIX
+from fcemu.runtimes.showing import hide
 
 if TYPE_CHECKING:
     from fcemu.client import Client
@@ -293,9 +294,7 @@ async def served(plan: Plan, *, narrate_on: Writer | None) -> AsyncIterator[Serv
 
 def _terminal(plan: Plan, writer: Writer) -> Terminal:
     """What tells of all that happens; then what handlers write is told there, and not shown a second time."""
-    from fcemu.runtimes import streams  # only inline functions need it
-
-    streams.hide()
+    hide()
     as_json = plan["log_format"] == "json"
     return Terminal(writer, quiet=plan["quiet"], verbose=plan["verbose"], as_json=as_json)
 

@@ -1,8 +1,9 @@
 """Names of functions, qualifiers and resources: parse, check, print."""
 
 import re
-from dataclasses import dataclass
 from typing import Final, NamedTuple
+
+from fcemu.core.values import dataclass
 
 LATEST: Final = "LATEST"
 """The qualifier a caller means when none is given. Source: FC docs, "InvokeFunction"."""

@@ -13,6 +13,7 @@ from types import ModuleType
 from typing import Any, Final
 
 from fcemu.runtimes.running import RUNNING, Running
+from fcemu.runtimes.showing import Shown
 
 _FDS: Final = {"stdout": 1, "stderr": 2}
 _SYS: Final = vars(sys)
@@ -155,22 +156,11 @@ def _of_test(name: str) -> Any:
     return present.fcemu_stream if isinstance(present, Tee) else present
 
 
-class _Shown:
-    """Whether what handlers write is shown where this process writes, too."""
-
-    on = True
-
-
-def hide() -> None:
-    """Show nothing of what handlers write from now on: something else does."""
-    _Shown.on = False
-
-
 def _show(name: str, text: str) -> None:
     """Let the test see what a handler has written, if its stream can take it: it may be closed, a full disk, or a pipe
     that nobody reads. Signs that its encoding does not have are escaped."""
     stream = _of_test(name)
-    if stream is None or not _Shown.on:
+    if stream is None or not Shown.on:
         return
     with suppress(Exception):
         try:
