@@ -272,7 +272,7 @@ def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> 
                 item.stash[_REFUSED] = f"--fcemu-repeat: {other}"
         if _REFUSED in item.stash:
             return None  # its setup says so
-    if item.config.getoption("--fcemu-determinism") and (uses or marked):
+    if item.config.option.fcemu_determinism and (uses or marked):
         from fcemu.pytest_explore import twice
 
         twice(item, nextitem, _forget)
@@ -391,7 +391,7 @@ def pytest_runtest_makereport(
         end_in_the_test(call.excinfo.value)
     report = yield
     if parts is not None:
-        wanted = item.config.getoption("--fcemu-timeline")
+        wanted = item.config.option.fcemu_timeline
         if report.failed or wanted == "always":
             _tell_who_runs(item.config, parts)  # another pytest may have run inside of the test
         is_wanted = wanted != "never" and report.failed

@@ -17,7 +17,7 @@ _BASE: Final = _Base()
 
 def relative_to(directory: str | os.PathLike[str] | None) -> None:
     """Show files below ``directory`` relative to it from now on: pytest's rootdir, or where ``serve`` was started."""
-    if directory != _BASE.asked:  # the plugin of pytest says it at each step of each test
+    if directory is not _BASE.asked:  # the plugin of pytest says it for each test
         _BASE.asked = directory
         _BASE.directory = None if directory is None else os.path.realpath(directory)
 

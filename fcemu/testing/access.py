@@ -145,15 +145,14 @@ class Access:
             going_on.script.killed()
 
     def close(self) -> None:
-        """Close the engine, if there is one, and let the host make none."""
-        if self._present is None:
-            self.leave()
-        if self._present is not None:
-            self.engine.close()
-
-    def leave(self) -> None:
-        """Let the host answer no longer."""
-        self._host.leave(self._began)
+        """Close the engine, if there is one; the host answers no longer, and makes none."""
+        try:
+            if self._present is not None:
+                self.engine.close()
+        finally:
+            self._host.leave(self._began)
+            if self._present is not None:  # a request may have asked for it at the last moment
+                self._present.close()
 
     @property
     def is_made(self) -> bool:

@@ -394,8 +394,6 @@ class LocalEmulator:
                 self._redirection.end()
         if self._own_host:
             self._host.close()
-        else:
-            self._access.leave()
 
     def __enter__(self) -> "LocalEmulator":
         return self

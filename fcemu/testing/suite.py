@@ -48,7 +48,7 @@ class Suite:
         self._ini: Final = {name: text for name in options_in(INI) if (text := ini(name)) is not None}
         self._host: LocalHost | None = None
         self._read: dict[tuple[object, ...], tuple[tuple[int, int], Definition]] = {}
-        self._found: dict[tuple[Path, str | Path], Path] = {}
+        self._found: dict[tuple[str, str | Path], Path] = {}
         self._known: dict[tuple[object, ...], tuple[Definition, Configured]] = {}
         """By the id of the definition, which is kept with it, and by the options with their types."""
 
@@ -126,14 +126,15 @@ class Suite:
             return EMPTY
         if not isinstance(given, str | Path):
             raise ValueError(f"option definition: expected a path or a mapping, got {given!r}")
-        known = self._found.get((beside, given))
+        asked = (os.fspath(beside), given)  # paths take long to hash and to compare
+        known = self._found.get(asked)
         if known is not None:
             try:
                 return self._cached(known, options)
             except (FileNotFoundError, NotADirectoryError):
                 pass  # it is not where it was: it is looked for anew
         near = next((there for place in self._upward(beside) if (there := place / given).exists()), None)
-        path = self._found[beside, given] = find_definition(near or self._root / given)
+        path = self._found[asked] = find_definition(near or self._root / given)
         return self._cached(path, options)
 
     def _upward(self, beside: Path) -> list[Path]:
@@ -147,7 +148,7 @@ class Suite:
         """Read a file once for a run, and again when it has changed. ``options`` choose among what it says."""
         stat = os.stat(path)
         stamp = (stat.st_mtime_ns, stat.st_size)
-        which = (path, *map(options.get, _CHOOSE))
+        which = (os.fspath(path), *map(options.get, _CHOOSE))
         known = self._read.get(which)
         if known is None or known[0] != stamp or is_changed(path):
             known = self._read[which] = (stamp, read_file(path, host.choices_of(options)))

@@ -37,7 +37,7 @@ class _Parts:
         self.all: Final[WeakSet[Part]] = WeakSet()
         self.made: Final[deque[Part]] = deque(maxlen=_KEPT)
         self.count = 0
-        self.facts_before: dict[int, int] = {}
+        self.facts_before: Final[dict[int, int]] = {}
 
 
 _PARTS: Final = _Parts()
@@ -62,8 +62,9 @@ def run_by(root: os.PathLike[str], stderr: int) -> None:
 def begin_test() -> None:
     """A test begins: what is made or used from now on takes part in it."""
     _forget_made()
-    _PARTS.facts_before = {id(one): one._access.facts for one in list(_PARTS.all)}
+    _PARTS.facts_before.clear()
     for one in list(_PARTS.all):
+        _PARTS.facts_before[id(one)] = one._access.facts
         one._access.used = False
 
 
