@@ -69,13 +69,13 @@ request.
 
 | an attempt on the virtual clock, of an inline handler that fails once and then returns; the collector is off | % |
 | --- | --- |
-| the document of the error and the line in the log (`runtimes/documents.py`) | 18 |
-| the handler's view of time, environment, output and modules (`runtimes/views.py`, `runtimes/timeshift/`) | 18 |
-| the context, the call of the handler and the handler itself | 8 |
-| the facts `Finished`, `RetryPlanned` and `Succeeded`, the decision, the instance that is given back | 20 |
-| the newest thousand exceptions, kept for tests: each new one lets an old one go, with its frames | 6 |
-| the plan, the instance, the facts `Dequeued` and `Started`, the run and its call | 17 |
-| the goal, the agenda, the clock, and the way between these parts | 13 |
+| the document of the error and the line in the log (`handler/documents.py`) | 20 |
+| the handler's view of time, environment, output and modules (`runtimes/views.py`, `runtimes/timeshift/`) | 17 |
+| the way to the handler and back, its two context objects, and the handler itself | 17 |
+| the facts `Finished`, `RetryPlanned` and `Succeeded`, the decision, the instance that is given back | 17 |
+| the newest thousand exceptions, kept for tests: each new one lets an old one go, with its frames | 4 |
+| the plan, the instance, the facts `Dequeued` and `Started`, the run and its call | 14 |
+| the goal, the agenda, the clock, and the way between these parts | 12 |
 
 In a large move, the collector looks at young objects only, and at none when the move ends. Attempts leave it nothing to
 do: no object of a finished attempt refers back to itself (`tests/runtimes/test_garbage.py`).
