@@ -122,7 +122,7 @@ def test_an_error_of_the_flowing_clock_itself_closes_the_emulator():
         raise error
 
     emulator.accept(ask("g", delay=5))
-    emulator._agenda.first = fails
+    emulator._world.agenda.first = fails
     with pytest.raises(Broken):
         emulator.wait(emulator.advance(s(1000)))
     assert_closed_by(emulator, error)
