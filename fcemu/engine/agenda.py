@@ -137,6 +137,10 @@ class Agenda:
         """Take out what is first of its rank, or another one of ``rivals``."""
         return self.deadlines.pop() if rank is _DEADLINE else self._ranks[rank].pop(index)
 
+    def clear(self, rank: Rank) -> None:
+        """Nothing of ``rank`` falls due any more."""
+        self._ranks[rank].clear()
+
     def rivals(self, at_most: int) -> list[Entry]:
         """The work that is due first, all at the same instant."""
         return self._work.first_ones(at_most)

@@ -30,6 +30,28 @@ class Killed(ClosedError):
     """The emulator was killed at a fact, as a test asked for."""
 
 
+class _Nobody:
+    """In place of what moved the clock of an emulator that is closed."""
+
+    def fail(self, error: BaseException) -> None:
+        """Nobody waits who could get the error."""
+        _tell(error)
+
+    def pursue(self) -> None:
+        """Time has ended."""
+
+    def wakes_itself(self, _run: object, _wait: object) -> bool:
+        """Nothing falls due."""
+        return False
+
+
+_NOBODY: Final = _Nobody()
+
+
+def _tell(error: BaseException) -> None:
+    _LOG.error("an error in one of its own threads closes the emulator", exc_info=error)
+
+
 class Closing:
     """Whether an emulator is closed, by which error, and what is done then. Called with the baton held, but for
     ``let_go``."""
@@ -53,6 +75,7 @@ class Closing:
         self._fleet: Final = fleet
         self._callers: Final = callers
         self._goals: Final = goals
+        self._journal: Final = world.journal
         self.closed = False
         self.error: BaseException | None = None
         """The error in one of the emulator's own threads that closed it."""
@@ -62,7 +85,7 @@ class Closing:
     def fail(self, error: BaseException) -> None:
         """A thread that works for this emulator has raised ``error``. That closes the emulator: nobody can tell what
         was left half done, and whoever waits must hear of it now."""
-        _LOG.error("an error in one of its own threads closes the emulator", exc_info=error)
+        _tell(error)
         if self.closed:
             return
         self.error = error
@@ -108,7 +131,16 @@ class Closing:
             # An attempt that was cut off gives its instance back to nobody.
             stops = [run.place.instance.stop for run in self._cut]
             stores = [] if saving is None else [saving.close]
-            do_each([*stops, self._fleet.definitions_changed, *stores, self._clock.close])
+            do_each([*stops, self._fleet.definitions_changed, *stores, self._clock.close, self._part])
+
+    def _part(self) -> None:
+        """Where nothing runs any more, the parts of the emulator do not lead back to each other: it is gone with the
+        last one who asks for it, and the garbage collector need not find it. A suite makes thousands."""
+        parking = self._ending.parking
+        if not (parking.runs or parking.left_behind):
+            parking.mover = self._ending.mover = _NOBODY
+            self._polls.pursue = _NOBODY.pursue
+            self._journal.reactions = {}
 
     def refusal(self, closed: str) -> ClosedError:
         """The error for who calls a closed emulator, or waited for one; ``closed`` says which."""

@@ -59,22 +59,18 @@ class Deployed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Rules:
-    """What holds for one type beyond what its shelf knows.
+    """What holds for one type beyond what its shelf knows. Each gets the control plane that asks.
 
     ``new`` raises for a key that cannot be made, in place of the shelf's own check, which follows later. ``reads``
     makes attributes of changes. ``check`` raises for a resource that cannot be. ``then``: who has to hear of a change
     before it is a fact; ``afterwards``: who has to hear of it behind that.
     """
 
-    new: Callable[[Any], None] | None = None
-    reads: Callable[[Changes], Changes] = lambda changes: changes
-    check: Callable[[Any, Any], None] = lambda key, resource: None
-    then: Callable[[Any], None] = lambda key: None
-    afterwards: Callable[[], None] = lambda: None
-
-
-_NO_RULES: Final = dict.fromkeys((each.name for each in RESOURCE_TYPES), _Rules())
-"""A type about which there is nothing more to know has none of its own."""
+    new: Callable[["Control", Any], None] | None = None
+    reads: Callable[["Control", Changes], Changes] = lambda control, changes: changes
+    check: Callable[["Control", Any, Any], None] = lambda control, key, resource: None
+    then: Callable[["Control", Any], None] = lambda control, key: None
+    afterwards: Callable[["Control"], None] = lambda control: None
 
 
 def stamp_all(catalog: Catalog, seed: int, now: datetime) -> None:
@@ -113,25 +109,6 @@ class Control:
         self._packages: Final = packages
         self.definitions = 0
         """Grows when something is defined without a fact."""
-        self._rules: Final[Mapping[str, _Rules]] = _NO_RULES | {
-            FUNCTIONS.name: _Rules(reads=self._code_of, then=lambda ref: fleet.definitions_changed([ref])),
-            VERSIONS.name: _Rules(then=lambda key: fleet.releases_changed(key[0], gone=key[1])),
-            ALIASES.name: _Rules(
-                reads=alias_changes,
-                check=lambda key, alias: self._catalog.releases.check_alias(key[0], alias),
-                then=lambda key: fleet.releases_changed(key[0]),
-            ),
-            TRIGGERS.name: _Rules(
-                new=self._check_number_of_triggers,
-                check=self._check_trigger,
-                then=lambda key: timers.set(key[0], self._clock.shown()),
-            ),
-            ASYNC.name: _Rules(then=lambda key: fleet.plans.forget(lambda one: one == key[0])),
-            CAPACITIES.name: _Rules(
-                check=lambda key, capacity: self._catalog.instance_numbers.check(capacity, self._settings),
-                afterwards=fleet.limits_changed,
-            ),
-        }
 
     # The operations that every type has.
 
@@ -189,18 +166,21 @@ class Control:
 
     def _create(self, of: ResourceType[K, R], key: K, changes: Changes) -> R:
         self._catalog.check_within(of.within(key))
-        shelf, rules = self._catalog.shelf(of), self._rules[of.name]
-        (rules.new or shelf.check_new)(key)
-        made = _changed(of, of.blank(key), rules.reads(changes), self._new_stamp(of, key))
-        rules.check(key, made)
+        shelf, rules = self._catalog.shelf(of), _RULES[of.name]
+        if rules.new is None:
+            shelf.check_new(key)
+        else:
+            rules.new(self, key)
+        made = _changed(of, of.blank(key), rules.reads(self, changes), self._new_stamp(of, key))
+        rules.check(self, key, made)
         shelf.create(key, made)
         return self._told(of, key, made, "created")
 
     def _change(self, of: ResourceType[K, R], key: K, old: R, changes: Changes, if_match: str) -> R:
-        rules = self._rules[of.name]
+        rules = _RULES[of.name]
         stamp: Stamp = _matching(old, if_match).stamp.changed(self._clock.shown())  # type: ignore[attr-defined]
-        made = _changed(of, old, rules.reads(changes), stamp)
-        rules.check(key, made)
+        made = _changed(of, old, rules.reads(self, changes), stamp)
+        rules.check(self, key, made)
         self._catalog.shelf(of).put(key, made)
         return self._told(of, key, made, "updated")
 
@@ -212,10 +192,10 @@ class Control:
 
     def _told(self, of: ResourceType[K, R], key: K, resource: R, action: str) -> R:
         """Let all hear of a change that have to, and note it."""
-        rules = self._rules[of.name]
-        rules.then(key)
+        rules = _RULES[of.name]
+        rules.then(self, key)
         self._note(of.said(key), action)
-        rules.afterwards()
+        rules.afterwards(self)
         return resource
 
     def _note(self, what: str, action: str) -> None:
@@ -521,3 +501,26 @@ def _number(text: str) -> int | None:
     if not text.isdecimal():
         raise InvalidArgument(f"StartKey is set to an invalid value (expected the id of a version, actual: '{text}')")
     return int(text)
+
+
+# Within this module, the rules are parts of the control plane.
+_RULES: Final[Mapping[str, _Rules]] = dict.fromkeys((each.name for each in RESOURCE_TYPES), _Rules()) | {
+    FUNCTIONS.name: _Rules(reads=Control._code_of, then=lambda control, ref: control._fleet.definitions_changed([ref])),
+    VERSIONS.name: _Rules(then=lambda control, key: control._fleet.releases_changed(key[0], gone=key[1])),
+    ALIASES.name: _Rules(
+        reads=lambda control, changes: alias_changes(changes),
+        check=lambda control, key, alias: control._catalog.releases.check_alias(key[0], alias),
+        then=lambda control, key: control._fleet.releases_changed(key[0]),
+    ),
+    TRIGGERS.name: _Rules(
+        new=Control._check_number_of_triggers,
+        check=Control._check_trigger,
+        then=lambda control, key: control._timers.set(key[0], control._clock.shown()),
+    ),
+    ASYNC.name: _Rules(then=lambda control, key: control._fleet.plans.forget(lambda one: one == key[0])),
+    CAPACITIES.name: _Rules(
+        check=lambda control, key, capacity: control._catalog.instance_numbers.check(capacity, control._settings),
+        afterwards=lambda control: control._fleet.limits_changed(),
+    ),
+}
+"""By the name of the type. Made once: most emulators change no definition."""

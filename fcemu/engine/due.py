@@ -71,6 +71,12 @@ class Due(Generic[T]):
         del self._at[due]
         return thing
 
+    def clear(self) -> None:
+        """Keep nothing."""
+        self.instants.clear()
+        self._at.clear()
+        self.count = 0
+
     def in_order(self, at_most: int) -> list[tuple[datetime, T]]:
         """The first ``at_most`` things in the order in which they fall due."""
         found: list[tuple[datetime, T]] = []

@@ -26,7 +26,8 @@ class Ending:
     """Ends attempts, and hooks. Every method is called with the baton held unless it says otherwise."""
 
     def __init__(self, mover: Mover, parking: Parking, world: World, crew: Crew, dispatcher: Dispatcher) -> None:
-        self._mover: Final = mover
+        self.mover = mover
+        """Moves the clock, until ``Closing.let_go``."""
         self.parking: Final = parking
         self._baton: Final = world.baton
         self._clock: Final = world.clock
@@ -112,7 +113,7 @@ class Ending:
             until = later(now, run.function.pre_stop_timeout) if hooked else now
             self._end_by(run, until)
             self.interrupt(run)
-        self._mover.pursue()
+        self.mover.pursue()
 
     def _end_by(self, run: Run, instant: datetime) -> None:
         """``run`` was stopped: it ends at ``instant``, unless its timeout would end it before."""
@@ -125,7 +126,7 @@ class Ending:
         """The hook before the end of ``run`` has come back."""
         if not run.over:
             self._end_by(run, now)
-        self._mover.pursue()
+        self.mover.pursue()
 
     def has_been_long(self, since: float) -> bool:
         """Whether a handler, or what it left behind, has computed since before that instant of ``Watchdog.time``."""
@@ -270,7 +271,7 @@ class Ending:
         self._dispatcher.fleet.lose(run.place, now, reason_of(outcome))
         self.interrupt(run)
         self.parking.dismiss(run)
-        self._mover.pursue()
+        self.mover.pursue()
 
     def leave_waiting(self, strand: Strand) -> None:
         """The thread of ``strand``, whose attempt is over, never comes back; takes the baton itself."""
@@ -292,7 +293,7 @@ class Ending:
     def fail(self, error: BaseException) -> None:
         """A thread of a runtime that works for an attempt has raised ``error``. Takes the baton itself."""
         with self._baton:
-            self._mover.fail(error)
+            self.mover.fail(error)
 
     def interrupt(self, run: CodeRun, *, again: bool = False) -> None:
         """End what of ``run`` computes; what waits is ended where it waits. ``again``: although it was told to end."""
@@ -350,7 +351,7 @@ class Ending:
             if caller.table.awake <= 0:
                 self.parking.expect(caller)
                 self.parking.uncount(caller)
-                self._mover.pursue()
+                self.mover.pursue()
 
     def go_on_calling(self, invocation: Invocation) -> None:
         """``invocation`` has ended: the handler that called it runs again, before the clock moves on."""
@@ -413,7 +414,7 @@ class Ending:
         self.parking.uncount(run)
         self.parking.expect_timeout(run)
         self.interrupt(run)
-        self._mover.pursue()
+        self.mover.pursue()
 
     def strike_left_behind(self, now: float, patience: float) -> None:
         """Name and interrupt the threads that still run long after their attempt has ended."""

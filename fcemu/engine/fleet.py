@@ -239,6 +239,7 @@ class Fleet:
             else:
                 place.instance.stop()
         self._stopping.clear()
+        self._agenda.clear(Rank.IDLE)
 
     def shown(self, ref: FunctionRef) -> list[Shown]:
         """The instances of a function, oldest first."""

@@ -60,7 +60,7 @@ class Journal(Sequence[Fact]):
 
     def __init__(self, messages: Messages | None = None) -> None:
         self._messages: Final = messages
-        self._folds: Final = {} if messages is None else messages.folds
+        self._folds: Final = {} if messages is None else messages.folds()
         self._tail: Final = Tail()
         self._append = self._tail.append
         self._read: ReadBack = _nothing

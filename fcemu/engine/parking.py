@@ -63,7 +63,8 @@ class Parking:
     """
 
     def __init__(self, mover: Mover, world: World, crew: Crew, dispatcher: Dispatcher) -> None:
-        self._mover: Final = mover
+        self.mover = mover
+        """Moves the clock, until ``Closing.let_go``."""
         self._baton: Final = world.baton
         self.clock: Final = world.clock
         self._agenda: Final = world.agenda
@@ -122,9 +123,9 @@ class Parking:
                 wait.until = None if seconds is None else later(now, duration(seconds))
                 strand.prepare_wait()
                 self._park(run, wait, now)
-                if self._mover.wakes_itself(run, wait):
+                if self.mover.wakes_itself(run, wait):
                     return False
-                self._mover.pursue()
+                self.mover.pursue()
         finally:
             self._baton.release()
         if strand is run:
@@ -349,9 +350,9 @@ class Parking:
             self.lock_waits.add(wait, lock, gate=gate)
             strand.prepare_wait()
             self._park(run, wait, now)
-            if self._mover.wakes_itself(run, wait):
+            if self.mover.wakes_itself(run, wait):
                 return None
-            self._mover.pursue()
+            self.mover.pursue()
         self._await_lock(wait, lock)
         if run.verdict is not None:
             raise Over
@@ -398,7 +399,7 @@ class Parking:
             self._one_less_awake(run)
         self.steps += 1
         self._settle(run, self.clock.now())
-        self._mover.pursue()
+        self.mover.pursue()
 
     def _is_held_up(self, holder: Strand | None) -> bool:
         """Whether it is the clock that keeps the holder of a lock from releasing it."""
@@ -457,7 +458,7 @@ class Parking:
                 self.steps += 1
                 if not run.over and run.table.awake <= 0 and run.counted:
                     self._settle(run, self.clock.now())
-                    self._mover.pursue()
+                    self.mover.pursue()
         for wait in joined:
             wait.release()
 

@@ -67,7 +67,8 @@ class Polls:
     def __init__(self, agenda: Agenda, clock: Clock, pursue: Callable[[], None]) -> None:
         self._agenda: Final = agenda
         self._clock: Final = clock
-        self._pursue: Final = pursue
+        self.pursue = pursue
+        """Sees to it that the clock moves, until ``Closing.let_go``."""
         self._there: Final[list[Poll]] = []
         self._messages: Final[dict[Inbox, NextMessage]] = {}
         self._ended = False
@@ -90,7 +91,7 @@ class Polls:
             self._there.append(poll)
             self._agenda.push(end, poll, Rank.POLL)
             self._expect(inbox)
-            self._pursue()
+            self.pursue()
         return partial(self._forget, poll)
 
     def look(self, now: datetime) -> None:
@@ -99,7 +100,7 @@ class Polls:
         if self._there:
             self.serve(now)
         if self._there:
-            self._pursue()
+            self.pursue()
 
     # For the agenda.
 

@@ -62,7 +62,6 @@ class Mail(Protocol):
 class Messages(Protocol):
     """What facts come to at queues, topics and buses. Called with the baton held."""
 
-    @property
     def folds(self) -> Mapping[type[Any], Callable[[Any], None]]:
         """What takes over a fact, by its kind."""
 

@@ -45,7 +45,10 @@ class Mailboxes:
         self.dropped: Final[set[str]] = set()
         """The addresses of those that a client deleted, and that were not made again."""
         self._since: Final = since
-        self.folds: Final[Mapping[type[Any], Callable[[Any], None]]] = {
+
+    def folds(self) -> Mapping[type[Any], Callable[[Any], None]]:
+        """What takes over a fact, by its kind."""
+        return {
             Delivered: self._arrive,
             MessageSent: self._arrive,
             MessageReceived: self._receive,
@@ -58,7 +61,6 @@ class Mailboxes:
             Dropped: self._drop,
             Cleared: self._clear,
         }
-        """What takes over a fact, by its kind."""
 
     def resource(self, kind: type[R], name: str, made: datetime | None = None) -> R:
         """The queue or topic of that name."""
