@@ -26,7 +26,7 @@ from fcemu.core.settings import Settings
 from fcemu.core.values import dataclass
 from fcemu.handler.system import LIMITS
 from fcemu.host import Host
-from fcemu.own_api.codec import encode
+from fcemu.own_api.codec import encode, fields_of
 from fcemu.own_api.routes import PREFIX
 from fcemu.runtimes.showing import hide
 
@@ -349,7 +349,7 @@ def _greet(plan: Plan, running: Served, defined: "list[FunctionRecord]") -> None
         "start": settings.start.isoformat(),
         "intercepts": plan.intercepts,
         "page": f"{url}{PREFIX}/",
-        "triggers": [{"function": each.name, **one._asdict()} for each in defined for one in each.triggers],
+        "triggers": [{"function": each.name, **fields_of(one)} for each in defined for one in each.triggers],
         "variables": variables,
     }
     LOG.info("fcemu %s serves %s%s at %s", __version__, count, source, url, extra={"fields": encode(fields)})

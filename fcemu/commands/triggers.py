@@ -87,7 +87,9 @@ def trigger(ctx: click.Context, emulator: "Client", as_json: bool) -> None:
         return
     functions = emulator.functions()
     if as_json:
-        print_json([{"function": each.name, **one._asdict()} for each in functions for one in each.triggers])
+        from fcemu.own_api.codec import fields_of
+
+        print_json([{"function": each.name, **fields_of(one)} for each in functions for one in each.triggers])
         return
     rows = [[f"{each.name}/{one.name}", one.kind, _told(one)] for each in functions for one in each.triggers]
     if not rows:

@@ -2,9 +2,10 @@
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
-from typing import Annotated, Any, Final, Literal, NamedTuple
+from typing import Annotated, Any, Final, Literal
 
 from fcemu.core.names import FunctionRef
+from fcemu.core.values import value
 from fcemu.own_api.codec import (
     COUNT,
     DURATION,
@@ -28,14 +29,16 @@ from fcemu.own_api.problems import Problem
 # The clock.
 
 
-class Health(NamedTuple):
+@value
+class Health:
     """The server is running."""
 
     status: str
     version: str
 
 
-class Clock(NamedTuple):
+@value
+class Clock:
     """The clock at one moment. ``in_flight`` counts the attempts and deliveries that it waits for. ``behind`` is
     the number of virtual seconds by which a flowing clock lags, because more work falls due than can be run."""
 
@@ -48,14 +51,16 @@ class Clock(NamedTuple):
     behind: float
 
 
-class ClockChange(NamedTuple):
+@value
+class ClockChange:
     """A change of how the clock runs; ``rate`` 0 pauses it."""
 
     rate: Annotated[float, within("rate")] | None = None
     autojump: bool | None = None
 
 
-class Advance(NamedTuple):
+@value
+class Advance:
     """The distance by which the clock moves, given in one of three ways."""
 
     seconds: Annotated[timedelta, SECONDS] | None = None
@@ -63,17 +68,20 @@ class Advance(NamedTuple):
     to: Annotated[str, INSTANT] | None = None
 
 
-class IdleBound(NamedTuple):
+@value
+class IdleBound:
     """The virtual time after which no work may be left."""
 
     at_most_seconds: Annotated[timedelta, SECONDS_FROM_0] | None = None
 
 
-class Nothing(NamedTuple):
+@value
+class Nothing:
     """An object without fields."""
 
 
-class Move(NamedTuple):
+@value
+class Move:
     """The result of a move of the clock: it recorded ``facts`` new facts after position ``after`` of the journal."""
 
     now: datetime
@@ -81,7 +89,8 @@ class Move(NamedTuple):
     facts: int
 
 
-class Explanation(NamedTuple):
+@value
+class Explanation:
     """The reason why time is not moving; ``text`` tells all of it."""
 
     text: str
@@ -90,7 +99,8 @@ class Explanation(NamedTuple):
     next_due: datetime | None
 
 
-class NewStart(NamedTuple):
+@value
+class NewStart:
     """The changes that a reset makes to the start."""
 
     seed: Annotated[int, within("seed")] | None = None
@@ -100,7 +110,8 @@ class NewStart(NamedTuple):
 # What happened.
 
 
-class StateAfter(NamedTuple):
+@value
+class StateAfter:
     """The state after one fact. ``status`` and ``phase`` describe the invocation that the fact concerns; ``until`` is
     the end of that phase, if it is known, or the time at which the message of the fact becomes visible. ``place`` is
     where that message is. ``failure`` says whether the fact reports a failure. ``who`` and ``line`` are the fact as the
@@ -117,7 +128,8 @@ class StateAfter(NamedTuple):
     deviation: bool | None = None
 
 
-class Fact(NamedTuple):
+@value
+class Fact:
     """One fact of the journal; ``data`` holds the details of its ``kind``, as JSON. Server-sent events also have
     ``state``, the state after the fact."""
 
@@ -137,7 +149,8 @@ def _states() -> Iterable[str]:
     return State
 
 
-class Attempt(NamedTuple):
+@value
+class Attempt:
     """One run of the handler, or one refusal to run it. ``traceback`` and ``location`` (``handlers.py:12``) tell where
     it failed, with the real paths of the server's machine; they are ``null`` where no line is known."""
 
@@ -152,7 +165,8 @@ class Attempt(NamedTuple):
     location: str | None
 
 
-class Event(NamedTuple):
+@value
+class Event:
     """A state that an invocation entered; ``detail`` is a string of JSON, or ``""``."""
 
     status: str
@@ -160,7 +174,8 @@ class Event(NamedTuple):
     detail: str
 
 
-class Delivery(NamedTuple):
+@value
+class Delivery:
     """One report to a destination; it has a ``reason`` if it failed, and otherwise ``message_id`` and ``body``."""
 
     at: datetime
@@ -170,7 +185,8 @@ class Delivery(NamedTuple):
     reason: str | None = None
 
 
-class Reply(NamedTuple):
+@value
+class Reply:
     """The reply that a synchronous caller got, or would have got, from the last attempt."""
 
     status_code: int
@@ -178,7 +194,8 @@ class Reply(NamedTuple):
     body: bytes
 
 
-class Invocation(NamedTuple):
+@value
+class Invocation:
     """All that is known of one invocation. ``due`` is the time at which the next attempt may start; ``ended`` and
     ``reply`` are null before the end; ``caused_by`` is the outside request that led to it, if that is another one."""
 
@@ -201,7 +218,8 @@ class Invocation(NamedTuple):
     reply: Reply | None
 
 
-class WhichFacts(NamedTuple):
+@value
+class WhichFacts:
     """A selection of facts; with ``follow``, also of those to come."""
 
     after: Annotated[int, COUNT] | None = None
@@ -209,13 +227,15 @@ class WhichFacts(NamedTuple):
     follow: Annotated[bool, FLAG] | None = None
 
 
-class TimelineForm(NamedTuple):
+@value
+class TimelineForm:
     """The form of the timeline."""
 
     format: Literal["text", "chrome", "otlp"] | None = None
 
 
-class WhichInvocations(NamedTuple):
+@value
+class WhichInvocations:
     """A selection of invocations; ``after`` is a request id, and ``status`` may be written in any letter case."""
 
     function: Annotated[FunctionRef, FUNCTION_NAME] | None = None
@@ -225,7 +245,8 @@ class WhichInvocations(NamedTuple):
     limit: Annotated[int, COUNT] | None = None
 
 
-class Rerun(NamedTuple):
+@value
+class Rerun:
     """The changes with which the event of an invocation runs again. Anything not given stays as it was, except that the
     delay is then 0 and the task id is new. ``payload`` is a string that is taken as it is, ``{"base64": …}``, or any
     other JSON value, which is written compactly."""
@@ -235,7 +256,8 @@ class Rerun(NamedTuple):
     task_id: str | None = None
 
 
-class Accepted(NamedTuple):
+@value
+class Accepted:
     """The invocation that was accepted."""
 
     request_id: str
@@ -244,7 +266,8 @@ class Accepted(NamedTuple):
 # What is defined.
 
 
-class Account(NamedTuple):
+@value
+class Account:
     """The account that owns the functions, and the first of the valid access keys."""
 
     account_id: str
@@ -253,7 +276,8 @@ class Account(NamedTuple):
     access_key_secret: str
 
 
-class EventField(NamedTuple):
+@value
+class EventField:
     """A field of the event with which a trigger is fired. ``kind`` describes its values, and ``default`` is used
     if no value is given; a ``required`` field needs a value."""
 
@@ -264,7 +288,8 @@ class EventField(NamedTuple):
     default: Any
 
 
-class Trigger(NamedTuple):
+@value
+class Trigger:
     """A trigger. ``url`` is the address of an HTTP trigger, and ``next`` the next firing of a timer. ``fields`` are the
     fields of its event: a timer has none, and neither has an event whose form is not known, so that it is fired with a
     payload."""
@@ -278,7 +303,8 @@ class Trigger(NamedTuple):
     fields: list[EventField]
 
 
-class Function(NamedTuple):
+@value
+class Function:
     """A function as it is defined now, with its asynchronous settings. ``timeout`` is in seconds; ``generation`` is
     that of FC, ``2.0`` or ``3.0``; ``stubbed`` says whether a stub runs in place of its code."""
 
@@ -295,7 +321,8 @@ class Function(NamedTuple):
     triggers: list[Trigger]
 
 
-class Timer(NamedTuple):
+@value
+class Timer:
     """A time trigger. ``upcoming`` lists its next firings and is empty unless it is ``enabled``; ``next`` is the first
     of them."""
 
@@ -309,7 +336,8 @@ class Timer(NamedTuple):
     upcoming: list[datetime]
 
 
-class Queue(NamedTuple):
+@value
+class Queue:
     """A queue. ``arrived`` counts the messages that were put there since it was last cleared; of those that are still
     in it, some are ``visible``, some ``in_flight`` at a consumer, and some ``delayed``."""
 
@@ -320,7 +348,8 @@ class Queue(NamedTuple):
     delayed: int
 
 
-class Subscription(NamedTuple):
+@value
+class Subscription:
     """A queue that gets the messages of a topic; if there is a ``filter_tag``, only those with this tag."""
 
     name: str
@@ -328,7 +357,8 @@ class Subscription(NamedTuple):
     filter_tag: str
 
 
-class Topic(NamedTuple):
+@value
+class Topic:
     """A topic. ``arrived`` counts the messages that were published since it was last cleared; ``triggers`` lists those
     that fire on it, as ``function/trigger``."""
 
@@ -341,7 +371,8 @@ class Topic(NamedTuple):
 # Messages.
 
 
-class Message(NamedTuple):
+@value
+class Message:
     """A message that was delivered to a queue, topic or bus. ``request_id`` is the invocation that it reports, and null
     if a client sent it. A message that waits in a queue has ``visible`` and ``dequeue_count``."""
 
@@ -353,7 +384,8 @@ class Message(NamedTuple):
     dequeue_count: int | None = None
 
 
-class WhichMessages(NamedTuple):
+@value
+class WhichMessages:
     """A selection of messages; with ``waiting``, only those that no consumer has deleted yet."""
 
     waiting: Annotated[bool, FLAG] | None = None
@@ -362,7 +394,8 @@ class WhichMessages(NamedTuple):
 _BODY: Final = kind_of(bytes)._replace(missing='expected the field body: the message as a string, or {"base64": …}')
 
 
-class NewMessage(NamedTuple):
+@value
+class NewMessage:
     """A message for a queue; without ``delay_seconds``, the queue's own delay applies."""
 
     body: Annotated[bytes, _BODY]
@@ -370,14 +403,16 @@ class NewMessage(NamedTuple):
     priority: int | None = None
 
 
-class Publication(NamedTuple):
+@value
+class Publication:
     """A message for a topic."""
 
     body: Annotated[bytes, _BODY]
     tag: str | None = None
 
 
-class Fired(NamedTuple):
+@value
+class Fired:
     """The result of firing a trigger: an invocation, or the ``reason`` why there is none."""
 
     request_id: str | None
@@ -390,7 +425,8 @@ FaultName = Literal["throttle", "fail", "crash", "delay", "deliver_twice"]
 When = Literal["before", "sleeping", "after"]
 
 
-class Fault(NamedTuple):
+@value
+class Fault:
     """A fault of the next ``times`` attempts of a function; ``struck`` counts how often it has occurred."""
 
     n: int
@@ -404,7 +440,8 @@ class Fault(NamedTuple):
     struck: int = 0
 
 
-class NewFault(NamedTuple):
+@value
+class NewFault:
     """A new fault: ``status`` belongs to ``fail``, ``when`` to ``crash``, ``by`` to ``delay``, and ``again`` to
     ``deliver_twice``."""
 
@@ -417,13 +454,15 @@ class NewFault(NamedTuple):
     again: Annotated[timedelta, DURATION] | None = None
 
 
-class WhichFaults(NamedTuple):
+@value
+class WhichFaults:
     """The number of one fault."""
 
     n: Annotated[int, COUNT] | None = None
 
 
-class StubCall(NamedTuple):
+@value
+class StubCall:
     """One attempt that reached a stub."""
 
     payload: bytes
@@ -432,7 +471,8 @@ class StubCall(NamedTuple):
     attempt: int
 
 
-class Raised(NamedTuple):
+@value
+class Raised:
     """The error that a step raises."""
 
     errorType: str  # noqa: N815 (as FC's own error documents have it)
@@ -449,7 +489,8 @@ def _read_raised(value: Any) -> Raised:
     return raised
 
 
-class Step(NamedTuple):
+@value
+class Step:
     """A step of a stub: an attempt returns, raises, or is refused with a ``status`` of 429, 500 or 503."""
 
     returns: Any = None
@@ -478,13 +519,15 @@ def _read_step(number: int, value: Any) -> Step:
 _STEPS: Final = Kind(_read_steps, lambda schemas: kind_of(list[Step]).schema(schemas) | {"minItems": 1})
 
 
-class Stub(NamedTuple):
+@value
+class Stub:
     """The steps that replace the code of a function, one for each attempt; the last one repeats."""
 
     steps: Annotated[list[Step], _STEPS]
 
 
-class WhichCode(NamedTuple):
+@value
+class WhichCode:
     """A version or an alias."""
 
     qualifier: str | None = None
@@ -493,7 +536,8 @@ class WhichCode(NamedTuple):
 # Problems.
 
 
-class DefinitionProblem(NamedTuple):
+@value
+class DefinitionProblem:
     """A problem of a definition."""
 
     path: str
@@ -501,7 +545,8 @@ class DefinitionProblem(NamedTuple):
     hints: list[str]
 
 
-class ProblemDocument(NamedTuple):
+@value
+class ProblemDocument:
     """A refusal in the form of RFC 9457. ``field`` or ``parameter`` names the wrong one; ``explain`` says why time does
     not move; ``problems`` lists all problems of a definition."""
 
