@@ -55,7 +55,7 @@ def after(*facts):
     """Mailboxes to which that has happened."""
     there = Mailboxes()
     for fact in facts:
-        there.folds[type(fact)](fact)
+        there.folds()[type(fact)](fact)
     return there
 
 
@@ -239,7 +239,7 @@ def test_a_deleted_queue_is_empty_and_as_new_when_it_is_made_again():
 def test_a_queue_that_no_client_made_is_as_old_as_the_clock():
     there = Mailboxes(T0)
     for fact in (Delivered(at(5), "r", "queue:q", "m", b"x"), MessageReceived(at(9), "r", "queue:q", "m", at(39))):
-        there.folds[type(fact)](fact)
+        there.folds()[type(fact)](fact)
     queue = there.resource(Queue, "q")
     assert (queue.created, queue.modified) == (T0, T0)
 
@@ -257,9 +257,9 @@ def test_what_is_cleared_is_gone_for_who_has_looked_already():
     there = after(MessageSent(T0, "", "queue:q", "m1", b"x", T0, 8))
     queue = there.resource(Queue, "q")
     assert queue.first(T0) is not None
-    there.folds[Cleared](Cleared(T0, "", "queue:q"))
+    there.folds()[Cleared](Cleared(T0, "", "queue:q"))
     assert queue.first(T0) is None
-    there.folds[MessageSent](MessageSent(T0, "", "queue:q", "m2", b"x", T0, 8))
+    there.folds()[MessageSent](MessageSent(T0, "", "queue:q", "m2", b"x", T0, 8))
     assert queue.first(T0).message_id == "m2"
 
 
@@ -282,9 +282,9 @@ def test_reports_that_leave_memory_keep_their_places_and_what_a_client_sent_stay
             reports[2],
         ]
     )
-    there.folds[Cleared](Cleared(at(9), "", "queue:q"))
+    there.folds()[Cleared](Cleared(at(9), "", "queue:q"))
     there.shorten(reports[2], 102)
-    there.folds[Delivered](reports[3])
+    there.folds()[Delivered](reports[3])
     there.shorten(reports[3], 103)
     assert there.arrived["queue:q"] == [ReportSummary(at(3), "r3", "queue:q", "m3", 103)]
 

@@ -33,3 +33,33 @@ def test_attempts_that_are_over_leave_nothing_for_the_garbage_collector(
             print(gc.collect())
     """)
     assert int(found) < ATTEMPTS
+
+
+def test_an_emulator_that_is_closed_leaves_nothing_for_the_garbage_collector(
+    tmp_path: Path, python: Callable[[str], str]
+) -> None:
+    """Also where it has run something: a suite makes thousands of them."""
+    found = python("""
+        import gc
+        from fcemu.host import LocalHost
+        from fcemu.testing import LocalEmulator
+        from fcemu.testing.taking_part import begin_test
+
+        host = LocalHost()
+
+        def emulate():
+            emulator = LocalEmulator(server=host)
+            emulator.add("f", lambda event, context: event, asyncInvokeConfig={"onSuccess": "queue:q"}).invoke_async("x")
+            emulator.run_until_idle()
+            assert len(emulator.queue("q").messages) == 1
+            emulator.close()
+            begin_test()
+
+        for _ in range(3):
+            emulate()
+        gc.collect()
+        gc.disable()
+        emulate()
+        print(gc.collect())
+    """)
+    assert int(found) < 20, "an engine has some 200 objects that the collector looks at"
