@@ -49,7 +49,8 @@ def test_an_emulator_that_is_closed_leaves_nothing_for_the_garbage_collector(
 
         def emulate():
             emulator = LocalEmulator(server=host)
-            emulator.add("f", lambda event, context: event, asyncInvokeConfig={"onSuccess": "queue:q"}).invoke_async("x")
+            function = emulator.add("f", lambda event, context: event, asyncInvokeConfig={"onSuccess": "queue:q"})
+            function.invoke_async("x")
             emulator.run_until_idle()
             assert len(emulator.queue("q").messages) == 1
             emulator.close()
