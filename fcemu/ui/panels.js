@@ -41,6 +41,7 @@ export class Panels {
     const functions = this.lists.functions.map(each => each.name);
     choices(find('whose'), functions);
     choices(find('stubbed'), functions);
+    for (const button of document.querySelectorAll('#trouble button, #steps-form button')) button.disabled = !functions.length;
     const triggers = this.lists.functions.flatMap(each => each.triggers.filter(one => one.kind !== 'http').map(one => `${each.name}/${one.name}`));
     choices(find('trigger'), triggers);
     find('fire').disabled = !triggers.length;
