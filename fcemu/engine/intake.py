@@ -67,6 +67,8 @@ class Intake:
         self._tasks: Final = tasks
         self.caused: Final[dict[str, int]] = {}
         """How many invocations each first request has caused."""
+        self._ids_are_chosen = False
+        """Whether a caller has ever said what the id of its invocation is to be."""
 
     def accept(self, asked: Asked) -> Invocation:
         """See ``Emulator.accept``."""
@@ -156,8 +158,12 @@ class Intake:
         else:
             self._count_caused(cause.accepted.root)
             now = self._clock.now()
-        request_id = asked.request_id
-        while not request_id or request_id in self._journal.invocations:
+        request_id, known = asked.request_id, self._journal.invocations
+        self._ids_are_chosen = self._ids_are_chosen or bool(request_id)
+        # An id that is made here is a new one unless a caller has chosen it before. To ask for those that have left
+        # memory takes as long as half of an invocation.
+        taken = known if self._ids_are_chosen else known.here
+        while not request_id or request_id in taken:
             request_id = self._chance.request_id(function.generation, now)
         root, depth = request_id, 0
         if cause is not None:

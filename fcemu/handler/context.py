@@ -95,7 +95,10 @@ class Context:
         self.request_id = call.request_id
         self.region = call.account.region
         self.account_id = call.account.id
-        self.retry_count = str(call.retry_count)
+
+    @Late
+    def retry_count(self) -> str:
+        return str(self._call.retry_count)  # CPython 3.11 takes a page of the stack for that, which a thread keeps
 
     def getLogger(self) -> logging.Logger:  # noqa: N802 (FC's name)
         """The logger whose records carry this request's id."""
