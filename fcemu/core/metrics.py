@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Final
 
 from fcemu.core.facts import (
+    Accepted,
     AttemptRefused,
     Delivered,
     DeliveryFailed,
@@ -107,9 +108,11 @@ def count_fact(found: dict[FunctionRef, Numbers], fact: Fact, invocation: Invoca
     elif isinstance(fact, InstanceStopped):
         _of(found, fact.function).stopped += 1
     elif invocation is not None:
-        numbers = _of(found, invocation.accepted.function)
-        if type(fact) in _COUNTED:
-            _count(numbers, fact, invocation)
+        kind = type(fact)
+        if kind is Accepted:
+            _of(found, invocation.accepted.function)
+        elif kind in _COUNTED:
+            _count(_of(found, invocation.accepted.function), fact, invocation)
 
 
 def _of(found: dict[FunctionRef, Numbers], ref: FunctionRef) -> Numbers:
@@ -129,8 +132,8 @@ def _count(numbers: Numbers, fact: Fact, invocation: Invocation) -> None:
         case Finished():
             numbers.attempts[fact.outcome.word] += 1
             numbers.ran += 1
-            attempt = next(one for one in invocation.attempts if one.number == fact.attempt)
-            numbers.seconds += fact.at - attempt.started
+            started = next(one.at for one in invocation.tried if one.attempt == fact.attempt)
+            numbers.seconds += fact.at - started
         case AttemptRefused():
             numbers.attempts[fact.outcome.word] += 1
         case Held():
