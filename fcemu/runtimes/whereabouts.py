@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 from fcemu.handler.system import DUMPS
 from fcemu.handler.time.originals import Originals
 
-_PATIENCE: Final = 5.0
+_PATIENCE: Final = 2.0
 """Real seconds that a child has to write."""
 _PAUSE: Final = 0.001
 _THREAD: Final = re.compile(r"^(?:Thread|Current thread) 0x", re.MULTILINE)

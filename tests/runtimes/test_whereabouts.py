@@ -15,8 +15,7 @@ def quick(event, context):
     pass
 
 def spins(event, context):
-    while True:  # spins
-        pass
+    while True: pass  # spins
 
 def waits_in_c(event, context):
     select.select([open("/proc/self/fd/0")], [], [])
