@@ -103,6 +103,8 @@ class Movers:
         self._saves_soon = False
         self._driving = False
         self._ticking = False
+        self._looks_soon = False
+        """Whether that thread looks again in time for a job that stalls."""
         self._looked_after = 0
         """How many steps there were when the thread that waits for real time looked last."""
 
@@ -446,6 +448,7 @@ class Movers:
         if self._crew.waits or self._looked_after != self.parking.steps:
             seconds = min(seconds, STALLED)
         self._looked_after = self.parking.steps
+        self._looks_soon = seconds <= STALLED
         self._agenda.wakes_at = later(now, duration(seconds * self.clock.rate))
         return seconds
 
@@ -518,7 +521,7 @@ class Movers:
                 self._crew.run(self._keep_and_begin_soon)
         if not self._ticking:
             self.pursue()
-        elif self._crew.waits:
+        elif not self._looks_soon and self._crew.waits:
             self._agenda.look_by(later(now, duration(STALLED * self.clock.rate)))
 
     def _begin(self, run: Run) -> None:
