@@ -100,8 +100,7 @@ class Invocations:
 async def invoked(request: WireRequest, asked: Asked, wakeups: Wakeups) -> Invocation:
     """A synchronous invocation, once it has ended. It is canceled when the client hangs up. Raises ``FCError``."""
     emulator = request.emulator
-    ended: asyncio.Future[Invocation] = asyncio.get_running_loop().create_future()
-    wakeups.gather()
+    ended: asyncio.Future[Invocation] = wakeups.gather()
     invocation = emulator.invoke(asked, partial(wakeups.call_by, emulator.at_batch_end, resolve, ended))
     request.on_hang_up = partial(emulator.tasks.hang_up, invocation)
     if emulator.unsaved and emulator.rate:  # one commit for all attempts that this turn of the loop begins
