@@ -90,7 +90,8 @@ class Invocations:
             access_key_id(request.headers),
             manner.task_id,
             manner.task_mode,
-            request_id=dialect.chosen_id(request.headers),
+            None,
+            dialect.chosen_id(request.headers),
         )
         if manner.asynchronous:
             return accepted_answer(dialect, emulator.accept(asked))

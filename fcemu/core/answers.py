@@ -34,8 +34,8 @@ def answer_of(invocation: Invocation) -> Answer:
     """What InvokeFunction answers, by the last attempt of an invocation that has ended."""
     last = invocation.outcome
     match last:
-        case Returned(body):
-            return Answer(200, _BYTES, body)
+        case Returned():
+            return Answer(200, _BYTES, last.payload)
         case FunctionError(error_type, body) | TimedOut(body, error_type):
             if invocation.accepted.synchronous and is_refusal(invocation.accepted.function, last):
                 return _refused(invocation, body)
