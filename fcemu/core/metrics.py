@@ -1,10 +1,10 @@
 """Metrics: what the facts of a journal come to in numbers, by function."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import field, replace
 from datetime import timedelta
-from typing import Final
+from typing import Any, Final
 
 from fcemu.core.facts import (
     Accepted,
@@ -16,6 +16,7 @@ from fcemu.core.facts import (
     Fact,
     Finished,
     Held,
+    InstanceFact,
     InstanceProvisioned,
     InstanceStarted,
     InstanceStopped,
@@ -59,12 +60,6 @@ class Numbers:
         return self.cold_starts + self.provisioned - self.stopped
 
 
-_COUNTED: Final = frozenset(
-    {Dequeued, Finished, AttemptRefused, Held, Expired, Delivered, DeliveryFailed, InstanceStarted}
-)
-"""The kinds of facts of invocations that add to a number."""
-
-
 def copied(numbers: Mapping[FunctionRef, Numbers]) -> dict[FunctionRef, Numbers]:
     """Numbers to count on from."""
     return {
@@ -82,8 +77,7 @@ def measure(
     """
     for invocation in known.values():
         count_invocation(found, invocation)
-    for fact in facts:
-        count_fact(found, fact, known.get(fact.request_id))
+    count_facts(found, facts, known)
     return found
 
 
@@ -101,18 +95,14 @@ def count_invocation(found: dict[FunctionRef, Numbers], invocation: Recorded, si
         numbers.backlog += sign
 
 
-def count_fact(found: dict[FunctionRef, Numbers], fact: Fact, invocation: Invocation | None) -> None:
-    """Add a fact; ``invocation`` is the one that it is of, where it is of one."""
-    if isinstance(fact, InstanceProvisioned):
-        _of(found, fact.function).provisioned += 1
-    elif isinstance(fact, InstanceStopped):
-        _of(found, fact.function).stopped += 1
-    elif invocation is not None:
-        kind = type(fact)
-        if kind is Accepted:
-            _of(found, invocation.accepted.function)
-        elif kind in _COUNTED:
-            _count(_of(found, invocation.accepted.function), fact, invocation)
+def count_facts(found: dict[FunctionRef, Numbers], facts: Iterable[Fact], known: Mapping[str, Invocation]) -> None:
+    """Add facts; ``known`` has the invocations that they are of."""
+    for fact in facts:
+        count = _COUNTS.get(type(fact))
+        if count is not None:
+            about = fact if isinstance(fact, InstanceFact) else known.get(fact.request_id)
+            if about is not None:
+                count(_of(found, about.function), fact, about)
 
 
 def _of(found: dict[FunctionRef, Numbers], ref: FunctionRef) -> Numbers:
@@ -122,29 +112,50 @@ def _of(found: dict[FunctionRef, Numbers], ref: FunctionRef) -> Numbers:
     return numbers
 
 
-def _count(numbers: Numbers, fact: Fact, invocation: Invocation) -> None:
-    match fact:
-        case Dequeued():
-            latency = fact.at - invocation.accepted.at
-            numbers.dequeued += 1
-            numbers.latency += latency
-            numbers.latency_most = max(numbers.latency_most, latency)
-        case Finished():
-            numbers.attempts[fact.outcome.word] += 1
-            numbers.ran += 1
-            started = next(one.at for one in invocation.tried if one.attempt == fact.attempt)
-            numbers.seconds += fact.at - started
-        case AttemptRefused():
-            numbers.attempts[fact.outcome.word] += 1
-        case Held():
-            numbers.held += 1
-        case Expired():
-            numbers.expired += 1
-        case Delivered():
-            numbers.delivered += 1
-        case DeliveryFailed():
-            numbers.not_delivered += 1
-        case InstanceStarted():
-            numbers.cold_starts += 1
-        case _:
-            pass
+def _accept(numbers: Numbers, fact: Accepted, invocation: Invocation) -> None:
+    """An invocation is counted by its state; its function has a place in the order of functions now."""
+
+
+def _dequeue(numbers: Numbers, fact: Dequeued, invocation: Invocation) -> None:
+    latency = fact.at - invocation.at
+    numbers.dequeued += 1
+    numbers.latency += latency
+    numbers.latency_most = max(numbers.latency_most, latency)
+
+
+def _finish(numbers: Numbers, fact: Finished, invocation: Invocation) -> None:
+    numbers.attempts[fact.outcome.word] += 1
+    numbers.ran += 1
+    for began in invocation.tried:
+        if began.attempt == fact.attempt:
+            numbers.seconds += fact.at - began.at
+            break
+
+
+def _refuse(numbers: Numbers, fact: AttemptRefused, invocation: Invocation) -> None:
+    numbers.attempts[fact.outcome.word] += 1
+
+
+def _one_more(name: str) -> "_Count":
+    def count(numbers: Numbers, fact: Fact, about: object) -> None:
+        setattr(numbers, name, getattr(numbers, name) + 1)
+
+    return count
+
+
+_Count = Callable[[Numbers, Any, Any], None]
+_COUNTS: Final[dict[type[Any], _Count]] = {
+    Accepted: _accept,
+    Dequeued: _dequeue,
+    Finished: _finish,
+    AttemptRefused: _refuse,
+    Held: _one_more("held"),
+    Expired: _one_more("expired"),
+    Delivered: _one_more("delivered"),
+    DeliveryFailed: _one_more("not_delivered"),
+    InstanceStarted: _one_more("cold_starts"),
+    InstanceProvisioned: _one_more("provisioned"),
+    InstanceStopped: _one_more("stopped"),
+}
+"""What a fact adds to the numbers of the function that it or its invocation is about; facts of other kinds add nothing.
+"""

@@ -1,19 +1,37 @@
 """All invocations by their ids: those in memory, and those of which only the overflow knows."""
 
-from collections.abc import Collection, Iterator, Mapping, ValuesView
+from collections.abc import Collection, Iterator, Mapping, Sequence, ValuesView
 from heapq import merge
-from typing import Final
+from struct import iter_unpack
+from typing import Final, cast
 
-from fcemu.core.invocation import Recorded
+from fcemu.core.facts import Accepted, Fact
+from fcemu.core.invocation import Invocation, Recorded, Summary
 from fcemu.engine.ports import Overflow
 
+PLACE: Final = 4
+"""How many bytes the place of a fact has in ``Invocation.places``."""
 _IN_MEMORY: Final = 1 << 32
 """A place that is behind those of all facts that have left memory."""
 
 
 def place_of(recorded: Recorded) -> int:
     """Where in the journal the fact is that began an invocation, once that has left memory."""
-    return int.from_bytes(recorded.places[:4], "little") if recorded.places else _IN_MEMORY
+    return int.from_bytes(recorded.places[:PLACE], "little") if recorded.places else _IN_MEMORY
+
+
+def places_in(written: bytes) -> list[int]:
+    """The places of facts, from ``Invocation.places``."""
+    return [place for (place,) in iter_unpack("<I", written)]
+
+
+def folded(facts: Sequence[Fact], places: bytes) -> Invocation:
+    """The invocation that these facts come to, which were read from these places."""
+    invocation = Invocation(cast(Accepted, facts[0]))
+    invocation.places = places
+    for fact in facts[1:]:
+        invocation.apply(fact)
+    return invocation
 
 
 class Invocations(Mapping[str, Recorded]):
@@ -46,12 +64,16 @@ class Invocations(Mapping[str, Recorded]):
     def find(self, request_id: str) -> Recorded | None:
         """The invocation, ``None`` where there is none."""
         found = self.here.get(request_id)
-        return self.overflow.find(request_id) if found is None and self.overflow is not None else found
+        if found is not None or self.overflow is None:
+            return found
+        places = self.overflow.find(request_id)
+        return None if places is None else _summary(self.overflow, places)
 
     def __contains__(self, request_id: object) -> bool:
         if request_id in self.here:
             return True
-        return self.overflow is not None and isinstance(request_id, str) and self.find(request_id) is not None
+        there = self.overflow
+        return there is not None and isinstance(request_id, str) and there.find(request_id) is not None
 
     def __iter__(self) -> Iterator[str]:
         return iter(list(self.here)) if self.overflow is None else (one.id for one in self.after(None))
@@ -69,7 +91,8 @@ class Invocations(Mapping[str, Recorded]):
         place = -1 if request_id is None else place_of(self[request_id])
         here = sorted(self.here.values(), key=place_of)  # what came back stands at the end
         ids = [one.id for one in here]
-        left = iter(()) if self.overflow is None else self.overflow.summaries(place)
+        there = self.overflow
+        left = iter(()) if there is None else (_summary(there, places) for places in there.accepted(place))
         if request_id in self.here:
             here = here[ids.index(request_id) + 1 :]
         else:
@@ -85,3 +108,7 @@ class _Values(ValuesView[Recorded]):
 
     def __iter__(self) -> Iterator[Recorded]:
         return self._mapping.after(None)
+
+
+def _summary(overflow: Overflow, places: bytes) -> Summary:
+    return folded(overflow.read(places_in(places)), places).summary()

@@ -1,9 +1,10 @@
 """The journal is the ordered record of facts: this module appends, reads, follows and folds them."""
 
 import logging
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
-from struct import iter_unpack
+from struct import pack
 from typing import Any, Final, cast, overload
 
 from fcemu.core.compact import compact
@@ -20,24 +21,23 @@ from fcemu.core.facts import (
     to_json,
 )
 from fcemu.core.invocation import Invocation, Recorded, Summary
-from fcemu.core.metrics import Numbers, copied, count_fact, count_invocation, measure
+from fcemu.core.metrics import Numbers, copied, count_facts, count_invocation, measure
 from fcemu.core.names import FunctionRef
-from fcemu.engine.invocations import Invocations, place_of
+from fcemu.core.values import value
+from fcemu.engine.invocations import PLACE, Invocations, folded, places_in
 from fcemu.engine.ports import Messages, Overflow
 from fcemu.engine.tail import LONG, Tail
 
 _LOG: Final = logging.getLogger("fcemu")
 TAIL: Final = 2_000
 """How many facts stay in memory at least, where the others can be read back."""
-_PLACE: Final = 4
-"""How many bytes the place of a fact has in ``Invocation.places``."""
 _AT_ONCE: Final = 500
 """How many facts are read back at a time by who goes through all of them."""
-_OVERFLOWS_EVERY: Final = 50
-"""After so many ends of invocations the overflow gets what has to leave memory: some 200 facts, in about a millisecond.
-"""
-_OVERFLOWING: Final = 1_000
-"""How many facts it gets at a time at most. Those of invocations that wait are among them, and free nothing."""
+_PORTION: Final = 256
+"""How many facts the overflow gets at a time. Those of invocations that wait are among them, and free nothing."""
+_SPARE: Final = _PORTION // 2
+"""So many invocations more than may stay have ended when a portion leaves: that many could end with it, because each
+has two facts or more."""
 ReadBack = Callable[[Iterable[int]], list[Fact]]
 """The facts in these places, which ascend. Raises ``StoreError``."""
 
@@ -71,7 +71,7 @@ class Journal(Sequence[Fact]):
         self.tasks: dict[FunctionRef, dict[str, Recorded]] = {}
         """The tasks of each function by their ids, in the order of submission; of one id, the newest."""
         self._overflow: Callable[[], Overflow] | None = None
-        self._left: Callable[[Iterable[Summary]], object] = lambda summaries: None
+        self._left: Callable[[Iterable[Invocation]], object] = lambda left: None
         self._most = 0
         self._ended = 0
         """How many invocations in memory have ended; ``_most`` of them may stay, where there is an overflow."""
@@ -130,14 +130,10 @@ class Journal(Sequence[Fact]):
             recorded = self.invocations.get(recorded.id, recorded)  # another fact may have come
         if isinstance(recorded, Invocation):
             return recorded
-        first, *others = self._read(_places(recorded.places))
-        if first is FORGOTTEN:
+        facts = self._read(places_in(recorded.places))
+        if facts[0] is FORGOTTEN:
             raise LookupError(f"the invocation {recorded.id} is no longer kept")
-        invocation = Invocation(cast(Accepted, first))
-        invocation.places = recorded.places
-        for fact in others:
-            invocation.apply(fact)
-        return invocation
+        return folded(facts, recorded.places)
 
     def read_back(self, places: Iterable[int]) -> list[Fact]:
         """The facts that have left memory from these places, which ascend."""
@@ -156,11 +152,11 @@ class Journal(Sequence[Fact]):
         for recorded in invocations:
             invocation = self._here.get(recorded.id, recorded)  # another fact may have come
             if isinstance(invocation, Summary):
-                found[invocation.id] = self._read(_places(invocation.places))
+                found[invocation.id] = self._read(places_in(invocation.places))
             elif invocation.history is not None:
                 found[invocation.id] = invocation.history
             else:
-                before = self._read(place for place in _places(invocation.places) if place < gone)
+                before = self._read(place for place in places_in(invocation.places) if place < gone)
                 found[invocation.id] = others[invocation.id] = before
         for fact in tail if others else ():
             if fact.request_id in others:
@@ -239,88 +235,88 @@ class Journal(Sequence[Fact]):
         invocations and reports with them. Whether it was worth it."""
         if kept - self._tail.gone < 2 * TAIL:
             return False
-        self._let_go(kept - TAIL)
+        self._summarise(self._leaving(kept - TAIL))
         return True
 
     def let_all_go(self) -> None:
         """As ``let_go``, whether it is worth it or not, and none stays."""
-        self._let_go(len(self))
+        self._summarise(self._leaving(len(self)))
 
     def overflow_to(
-        self, overflow: Callable[[], Overflow], most: int, left: Callable[[Iterable[Summary]], object]
+        self, overflow: Callable[[], Overflow], most: int, left: Callable[[Iterable[Invocation]], object]
     ) -> None:
         """Of the invocations that have ended, only the newest ``most`` stay in memory as a whole. ``overflow`` makes
         what takes the others; it is called once there are some. ``left`` gets the summaries of those that have left."""
-        self._overflow, self._most, self._looks = overflow, most, most + _OVERFLOWS_EVERY
+        self._overflow, self._most, self._looks = overflow, most, most + _SPARE
         self._left = left
 
     def make_room(self, _fact: object, _invocation: Invocation) -> None:
         """One more invocation has ended: others leave memory, once they are too many."""
         self._ended += 1
-        if self._overflow is not None and self._ended >= self._looks:
+        if self._ended >= self._looks and self._overflow is not None:
             try:
                 self._overflow_some(self._overflow)
+                self._looks = self._most + _SPARE
             except StoreError as failed:
                 _LOG.warning("invocations that ended long ago stay in memory: %s", failed.message)
-            self._looks = max(self._ended, self._most) + _OVERFLOWS_EVERY
+                self._looks = self._ended + _SPARE
 
     def _overflow_some(self, make: Callable[[], Overflow]) -> None:
-        """Raises ``StoreError``; then what could not be taken stays in memory."""
+        """Raises ``StoreError``; then all stays in memory."""
         overflow = self.invocations.overflow
         if overflow is None:
             overflow = self.invocations.overflow = make()
             self._read = overflow.read
-        gone = self._tail.gone
-        end = gone + self._enough(self._ended - self._most)
-        overflow.write(gone, self._between(gone, end))
-        summaries = self._let_go(end)
-        self._ended -= len(summaries)
-        overflow.put([(place_of(summary), summary) for summary in summaries])
-        self._here = self.invocations.let_go(summaries)
-        self._left(summaries)
+        leaving = self._leaving(self._tail.gone + _PORTION)
+        overflow.take(self._tail.gone, leaving.facts, [(one.id, leaving.places[one.id]) for one in leaving.over])
+        self._let_go(leaving)
+        self._ended -= len(leaving.over)
+        self._here = self.invocations.let_go(leaving.over)
+        for one in leaving.over:
+            if one.task_id:
+                self._replace_task(one, one.summary())
+        self._left(leaving.over)
 
-    def _enough(self, ends: int) -> int:
-        """How many of the oldest facts in memory have to leave, so that so many invocations that have ended can."""
-        missing: dict[str, int] = {}
-        oldest = self._between(self._tail.gone, self._tail.gone + _OVERFLOWING)
-        for count, fact in enumerate(oldest, 1):
-            known = self._here.get(fact.request_id)
-            if isinstance(known, Invocation) and isinstance(fact, InvocationFact):
-                left = missing.get(known.id)
-                missing[known.id] = left = (known.told - len(known.places) // _PLACE if left is None else left) - 1
-                if not left and known.finished:
-                    ends -= 1
-                    if not ends:
-                        return count
-        return len(oldest)
-
-    def _between(self, start: int, end: int) -> list[Fact]:
-        """Facts that are in memory."""
-        return self._tail.read(start, end)[1]
-
-    def _let_go(self, end: int) -> list[Summary]:
-        """The facts up to this place leave memory. Returns the summaries of the invocations that end with them, which
-        are in memory in place of those."""
+    def _leaving(self, end: int) -> "_Leaving":
+        """The facts in memory up to this place, and what leaves with them. Nothing changes."""
+        facts = self._tail.read(self._tail.gone, end)[1]
+        places = defaultdict[str, list[int]](list)
+        reports: list[tuple[Delivered, int]] = []
+        for place, fact in enumerate(facts, self._tail.gone):
+            if isinstance(fact, InvocationFact):
+                places[fact.request_id].append(place)
+                if type(fact) is Delivered:
+                    reports.append((fact, place))
+        there: dict[str, Invocation] = {}
+        written: dict[str, bytes] = {}
         over: list[Invocation] = []
-        for place, fact in enumerate(self._between(self._tail.gone, end), self._tail.gone):
-            known = self._here.get(fact.request_id) if fact.request_id else None
-            invocation = known if isinstance(known, Invocation) else None
-            count_fact(self._numbers, fact, invocation)
-            if invocation is not None and isinstance(fact, InvocationFact):
-                invocation.places += place.to_bytes(_PLACE, "little")
-                if invocation.finished and len(invocation.places) == _PLACE * invocation.told:
-                    over.append(invocation)
-            if type(fact) is Delivered and self._messages is not None:
-                self._messages.shorten(fact, place)
-        self._tail.let_go(end)
-        self._append = self._tail.append
-        return [self._summarised(invocation) for invocation in over]
+        for request_id, more in places.items():
+            known = self._here.get(request_id)
+            if isinstance(known, Invocation):
+                there[request_id] = known
+                written[request_id] = known.places + pack(f"<{len(more)}I", *more)
+                if known.over and len(written[request_id]) == PLACE * known.told:
+                    over.append(known)
+        return _Leaving(facts, there, written, over, reports)
 
-    def _summarised(self, invocation: Invocation) -> Summary:
-        count_invocation(self._numbers, invocation)
-        summary = self._here[invocation.id] = invocation.summary()
-        self._replace_task(invocation, summary)
-        return summary
+    def _let_go(self, leaving: "_Leaving") -> None:
+        """These facts leave memory."""
+        count_facts(self._numbers, leaving.facts, leaving.there)
+        for request_id, places in leaving.places.items():
+            leaving.there[request_id].places = places
+        for one in leaving.over:
+            count_invocation(self._numbers, one)
+        if self._messages is not None:
+            for fact, place in leaving.reports:
+                self._messages.shorten(fact, place)
+        self._tail.let_go(self._tail.gone + len(leaving.facts))
+        self._append = self._tail.append
+
+    def _summarise(self, leaving: "_Leaving") -> None:
+        self._let_go(leaving)
+        for one in leaving.over:
+            summary = self._here[one.id] = one.summary()
+            self._replace_task(one, summary)
 
     def _taken_back(self, summary: Summary) -> Invocation:
         """There is another fact of an invocation that had left memory: it is there again."""
@@ -350,7 +346,7 @@ class Journal(Sequence[Fact]):
                 break
             if isinstance(invocation, Invocation) or cast(datetime, invocation.ended) > before:
                 continue
-            places = _places(invocation.places)
+            places = places_in(invocation.places)
             facts = self._read(places)
             reports = [fact for fact in facts if isinstance(fact, DeliveryStarted | Delivered | DeliveryFailed)]
             if reports and isinstance(reports[-1], DeliveryStarted):
@@ -411,10 +407,20 @@ class Journal(Sequence[Fact]):
         return self._read(wanted[:past]) + there[past * wanted.step - missing :: wanted.step]
 
 
+@value
+class _Leaving:
+    """Facts that leave memory together, and what leaves with them."""
+
+    facts: list[Fact]
+    there: dict[str, Invocation]
+    """The invocations that they are of."""
+    places: dict[str, bytes]
+    """Where those of the facts of each invocation are that will have left."""
+    over: list[Invocation]
+    """The invocations of which no more facts are in memory."""
+    reports: list[tuple[Delivered, int]]
+    """The reports among the facts, each with its place."""
+
+
 def _nothing(places: Iterable[int]) -> list[Fact]:
     return []
-
-
-def _places(written: bytes) -> list[int]:
-    """The places of facts."""
-    return [place for (place,) in iter_unpack("<I", written)]

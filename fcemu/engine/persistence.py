@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Final
 
 from fcemu.collecting import no_collector
-from fcemu.core.invocation import State, Summary
+from fcemu.core.invocation import Invocation, State
 from fcemu.engine.deliveries import Deliveries
 from fcemu.engine.goals import CatchUp
 from fcemu.engine.intake import Intake
@@ -140,9 +140,9 @@ class Persistence:
         there = None if packages is None else packages()
         return self._make(store, self._world, timers=self._timers, packages=there, forgot=self._forget)
 
-    def left_memory(self, summaries: Iterable[Summary]) -> None:
+    def left_memory(self, left: Iterable[Invocation]) -> None:
         """These invocations have left memory. Who has read of them is asked for those only that did not end well."""
-        ended_well = (one.id for one in summaries if one.state in (State.SUCCEEDED, State.STOPPED))
+        ended_well = (one.id for one in left if one.state in (State.SUCCEEDED, State.STOPPED))
         self._movers.callers.read_outside.difference_update(ended_well)
 
     def _forget(self) -> None:

@@ -10,7 +10,7 @@ from fcemu.core.errors import StoreError
 from fcemu.core.facts import Delivered, Fact
 from fcemu.core.functions import Function, Package
 from fcemu.core.http import HttpRequest
-from fcemu.core.invocation import Invocation, Summary
+from fcemu.core.invocation import Invocation
 from fcemu.core.keys import PREDICTABLE, Credentials, Keys
 from fcemu.core.names import Account
 from fcemu.core.outcome import Ran, Refusal
@@ -302,21 +302,20 @@ class Overflow(Protocol):
     """Takes what has left memory, for as long as the process lives. Every method may be called on any thread, and may
     raise ``StoreError``."""
 
-    def write(self, after: int, facts: Sequence[Fact]) -> None:
-        """Take the facts that follow the first ``after``, all of which are here already."""
+    def take(self, after: int, facts: Sequence[Fact], ended: Sequence[tuple[str, bytes]]) -> None:
+        """Take the facts that follow the first ``after``, all of which are here already, and of invocations that end
+        with them the ids, each with where its facts are (``Invocation.places``), in place of what is here of that
+        id."""
 
     def read(self, places: Iterable[int]) -> list[Fact]:
         """The facts in these places, counted from 0, in this order, which is ascending."""
 
-    def put(self, summaries: Sequence[tuple[int, Summary]]) -> None:
-        """Take summaries of invocations, each with the place of the fact that began it, in place of those that are here
-        of the same invocations."""
+    def find(self, request_id: str) -> bytes | None:
+        """Where the facts of an invocation are; ``None`` where its id is not here."""
 
-    def find(self, request_id: str) -> Summary | None:
-        """The summary of an invocation, where it is here."""
-
-    def summaries(self, after: int = -1) -> Iterator[Summary]:
-        """All summaries in the order of acceptance, or those of invocations that were accepted after this place."""
+    def accepted(self, after: int = -1) -> Iterator[bytes]:
+        """The same of each invocation whose id is here and that was accepted after this place, in the order of
+        acceptance."""
 
 
 class StandIn(Runtime, Protocol):

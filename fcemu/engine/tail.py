@@ -83,7 +83,11 @@ class Tail:
             while begin + len(full[skipped]) <= first:
                 begin += len(full[skipped])
                 skipped += 1
+            first_list = full[skipped]
             # One step of the interpreter, so that no other thread lets facts go meanwhile.
-            found = list(islice(chain(*full[skipped:], last), first - begin, end - begin))
+            if end <= begin + len(first_list):
+                found = first_list[first - begin : end - begin]
+            else:
+                found = list(islice(chain(*full[skipped:], last), first - begin, end - begin))
         missing = next((count for count, fact in enumerate(found) if fact is not None), len(found))
         return first - start + missing, cast(list[Fact], found[missing:])

@@ -3,31 +3,30 @@
 import pickle
 import sqlite3
 import threading
+from array import array
+from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import fields, is_dataclass
-from datetime import datetime
 from io import BytesIO
+from itertools import chain
 from operator import attrgetter, methodcaller
-from sys import intern
 from typing import Any, Final
 from weakref import finalize
 
 from fcemu.core.errors import StoreError
-from fcemu.core.facts import Fact
-from fcemu.core.invocation import State, Summary
-from fcemu.core.names import FunctionRef
+from fcemu.core.facts import Accepted, Fact
 
 _SETTINGS: Final = ("journal_mode=MEMORY", "synchronous=OFF", "locking_mode=EXCLUSIVE", "cache_size=-8000")
 """Nothing of it has to survive the process, but what fails is undone; the cache has 8 MB."""
 _TABLES: Final = (
     "CREATE TABLE portions (first INTEGER PRIMARY KEY, facts BLOB NOT NULL)",
-    "CREATE TABLE invocations (place INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, at, name, service, qualifier, "
-    "synchronous, task_id, state, ended, places)",
+    "CREATE TABLE invocations (id TEXT PRIMARY KEY, places BLOB NOT NULL) WITHOUT ROWID",
 )
-_ROW: Final = "id, at, name, service, qualifier, synchronous, task_id, state, ended, places"
-_AT_ONCE: Final = 500
-"""How many summaries are read at a time by who goes through all of them."""
+_AT_ONCE: Final = 400
+"""How many ids a statement has at most: SQLite may take no more than 999 values."""
+_AT_HAND: Final = 8
+"""How many portions stay in memory that were read last: the facts of one invocation may be in several."""
 
 
 class _Reduced(dict[type[Any], Callable[[Any], Any]]):
@@ -48,16 +47,16 @@ class _Reduced(dict[type[Any], Callable[[Any], Any]]):
 _REDUCED: Final = _Reduced()
 
 
-def _written(facts: list[Fact]) -> bytes:
+def _written(facts: Sequence[Fact]) -> bytes:
     out = BytesIO()
     pickler = pickle.Pickler(out, pickle.HIGHEST_PROTOCOL)
     pickler.dispatch_table = _REDUCED
-    pickler.dump(facts)
+    pickler.dump(list(facts))
     return out.getvalue()
 
 
 class OverflowFile:
-    """Implements ``Overflow``: facts in the portions in which they came, and a row for each invocation.
+    """Implements ``Overflow``: facts in the portions in which they came, and where those of each invocation are.
 
     The database has no name, so that its file is gone as soon as the process is, however it ends. Raises
     ``StoreError``.
@@ -65,8 +64,10 @@ class OverflowFile:
 
     def __init__(self) -> None:
         self._lock: Final = threading.Lock()
-        self._portion: tuple[int, list[Fact]] = 0, []
-        """The portion that was read last, and where it begins: who goes through the facts asks for it again."""
+        self._firsts: Final = array("Q")
+        """Where the portions begin."""
+        self._at_hand: Final[dict[int, list[Fact]]] = {}
+        """Some portions that were read, each by where it begins."""
         with self._said():
             db = sqlite3.connect("", isolation_level=None, check_same_thread=False)
             self._db: Final = db
@@ -86,80 +87,47 @@ class OverflowFile:
                     "files are (TMPDIR), or keep more in memory (the option in_memory)"
                 ) from None
 
-    def write(self, after: int, facts: Sequence[Fact]) -> None:
+    def take(self, after: int, facts: Sequence[Fact], ended: Sequence[tuple[str, bytes]]) -> None:
+        # Few statements, because each lets another thread have the interpreter, whoever waits for this one.
         with self._said():
-            self._db.execute("INSERT OR REPLACE INTO portions VALUES (?, ?)", (after, _written(list(facts))))
+            self._db.execute("INSERT OR REPLACE INTO portions VALUES (?, ?)", (after, _written(facts)))
+            for start in range(0, len(ended), _AT_ONCE):
+                some = ended[start : start + _AT_ONCE]
+                rows = ", ".join(["(?, ?)"] * len(some))
+                self._db.execute(f"INSERT OR REPLACE INTO invocations VALUES {rows}", [*chain.from_iterable(some)])
+            self._firsts.append(after)
 
     def read(self, places: Iterable[int]) -> list[Fact]:
-        found: list[Fact] = []
         with self._said():
-            for place in places:
-                first, facts = self._portion
-                if not first <= place < first + len(facts):
-                    row = self._db.execute(
-                        "SELECT first, facts FROM portions WHERE first <= ? ORDER BY first DESC LIMIT 1", (place,)
-                    ).fetchone()
-                    first, facts = self._portion = row[0], pickle.loads(row[1])
-                found.append(facts[place - first])
-        return found
+            return [self._fact(place) for place in places]
 
-    def put(self, summaries: Sequence[tuple[int, Summary]]) -> None:
-        rows = [(place, *_row(summary)) for place, summary in summaries]
-        with self._said(), self._db:
-            self._db.execute("BEGIN")
-            self._db.executemany(f"INSERT OR REPLACE INTO invocations (place, {_ROW}) VALUES (?{10 * ', ?'})", rows)
+    def _fact(self, place: int) -> Fact:
+        first = self._firsts[bisect_right(self._firsts, place) - 1]
+        facts = self._at_hand.get(first)
+        if facts is None:
+            (written,) = self._db.execute("SELECT facts FROM portions WHERE first = ?", (first,)).fetchone()
+            facts = self._at_hand[first] = pickle.loads(written)
+            if len(self._at_hand) > _AT_HAND:
+                del self._at_hand[next(iter(self._at_hand))]
+        return facts[place - first]
 
-    def find(self, request_id: str) -> Summary | None:
+    def find(self, request_id: str) -> bytes | None:
         with self._said():
-            row = self._db.execute(f"SELECT {_ROW} FROM invocations WHERE id = ?", (request_id,)).fetchone()
-        return None if row is None else _read(*row)
+            row = self._db.execute("SELECT places FROM invocations WHERE id = ?", (request_id,)).fetchone()
+        return None if row is None else row[0]
 
-    def summaries(self, after: int = -1) -> Iterator[Summary]:
-        query = f"SELECT place, {_ROW} FROM invocations WHERE place > ? ORDER BY place LIMIT ?"
-        rows: list[Any] = [(after,)]
-        while rows:
+    def accepted(self, after: int = -1) -> Iterator[bytes]:
+        number = max(bisect_right(self._firsts, after) - 1, 0)
+        while number < len(self._firsts):
+            first = self._firsts[number]
             with self._said():
-                rows = self._db.execute(query, (rows[-1][0], _AT_ONCE)).fetchall()
-            for _, *row in rows:
-                yield _read(*row)
-
-
-def _row(summary: Summary) -> tuple[Any, ...]:
-    ref, ended = summary.function, summary.ended
-    return (
-        summary.id,
-        summary.at.isoformat(),
-        ref.name,
-        ref.service,
-        summary.qualifier,
-        summary.synchronous,
-        summary.task_id,
-        summary.state.value,
-        None if ended is None else ended.isoformat(),
-        summary.places,
-    )
-
-
-def _read(
-    request_id: str,
-    at: str,
-    name: str,
-    service: str | None,
-    qualifier: str,
-    synchronous: int,
-    task_id: str,
-    state: str,
-    ended: str | None,
-    places: bytes,
-) -> Summary:
-    return Summary(
-        request_id,
-        datetime.fromisoformat(at),
-        FunctionRef(name, service),
-        intern(qualifier),
-        bool(synchronous),
-        task_id,
-        State(state),
-        None if ended is None else datetime.fromisoformat(ended),
-        places,
-    )
+                self._fact(first)
+                facts = enumerate(self._at_hand[first], first)
+                ids = [fact.request_id for place, fact in facts if type(fact) is Accepted and place > after]
+                places: dict[str, bytes] = {}
+                for start in range(0, len(ids), _AT_ONCE):
+                    some = ids[start : start + _AT_ONCE]
+                    query = f"SELECT id, places FROM invocations WHERE id IN ({', '.join('?' * len(some))})"
+                    places.update(self._db.execute(query, some))
+            yield from (places[each] for each in ids if each in places)
+            number += 1

@@ -54,8 +54,8 @@ def definition(folder, **more):
 @pytest.fixture
 def short_memory(monkeypatch):
     monkeypatch.setattr(journals, "TAIL", 10)
-    monkeypatch.setattr(journals, "_OVERFLOWS_EVERY", 2)
-    monkeypatch.setattr(journals, "_OVERFLOWING", 20)
+    monkeypatch.setattr(journals, "_PORTION", 10)
+    monkeypatch.setattr(journals, "_SPARE", 2)
 
 
 def in_a_file(folder):
