@@ -32,30 +32,44 @@ _AT_HAND: Final = 8
 """How many portions stay in memory that were read last: the facts of one invocation may be in several."""
 
 
+class _Values(dict[type[Any], Callable[[Any], tuple[Any, ...]]]):
+    """What gives the values of the fields of an object, by its class; a fact has two fields at least."""
+
+    def __missing__(self, kind: type[Any]) -> Callable[[Any], tuple[Any, ...]]:
+        self[kind] = values = attrgetter(*(one.name for one in fields(kind)))
+        return values
+
+
 class _Reduced(dict[type[Any], Callable[[Any], Any]]):
-    """How a class of named fields is pickled: as itself and the values of its fields, which takes half the time and
-    room of what ``pickle`` does with slots."""
+    """How an object in a field is pickled: one of named fields as its class and their values, which takes half the time
+    and room of what ``pickle`` does with slots."""
 
     def __missing__(self, kind: type[Any]) -> Callable[[Any], Any]:
-        names = [one.name for one in fields(kind)] if is_dataclass(kind) else []
-        if len(names) < 2:  # ``attrgetter`` makes a tuple of two values and more
-            reduced: Callable[[Any], Any] = methodcaller("__reduce_ex__", pickle.HIGHEST_PROTOCOL)
+        if is_dataclass(kind) and len(fields(kind)) > 1:  # ``attrgetter`` makes a tuple of two values and more
+            values = _VALUES[kind]
+            reduced: Callable[[Any], Any] = lambda value: (kind, values(value))  # noqa: E731 (it has no name of its own)
         else:
-            values: Callable[[Any], tuple[Any, ...]] = attrgetter(*names)
-            reduced = lambda value: (kind, values(value))  # noqa: E731 (it has no name of its own)
+            reduced = methodcaller("__reduce_ex__", pickle.HIGHEST_PROTOCOL)
         self[kind] = reduced
         return reduced
 
 
+_VALUES: Final = _Values()
 _REDUCED: Final = _Reduced()
 
 
 def _written(facts: Sequence[Fact]) -> bytes:
+    kinds = [type(fact) for fact in facts]
     out = BytesIO()
     pickler = pickle.Pickler(out, pickle.HIGHEST_PROTOCOL)
     pickler.dispatch_table = _REDUCED
-    pickler.dump(list(facts))
+    pickler.dump((kinds, [_VALUES[kind](fact) for kind, fact in zip(kinds, facts, strict=True)]))
     return out.getvalue()
+
+
+def _read(written: bytes) -> list[Fact]:
+    kinds, values = pickle.loads(written)
+    return [kind(*each) for kind, each in zip(kinds, values, strict=True)]
 
 
 class OverflowFile:
@@ -125,7 +139,7 @@ class OverflowFile:
             written = self._unwritten.get(first)
             if written is None:
                 (written,) = self._db.execute("SELECT facts FROM portions WHERE first = ?", (first,)).fetchone()
-            facts = self._at_hand[first] = pickle.loads(written)
+            facts = self._at_hand[first] = _read(written)
             if len(self._at_hand) > _AT_HAND:
                 del self._at_hand[next(iter(self._at_hand))]
         return facts
