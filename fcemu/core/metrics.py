@@ -95,8 +95,8 @@ def count_invocation(found: dict[FunctionRef, Numbers], invocation: Recorded, si
         numbers.backlog += sign
 
 
-def count_facts(found: dict[FunctionRef, Numbers], facts: Iterable[Fact], known: Mapping[str, Invocation]) -> None:
-    """Add facts; ``known`` has the invocations that they are of."""
+def count_facts(found: dict[FunctionRef, Numbers], facts: Iterable[Fact], known: Mapping[str, Recorded]) -> None:
+    """Add facts; ``known`` has the invocations that they are of, as a whole."""
     for fact in facts:
         count = _COUNTS.get(type(fact))
         if count is not None:

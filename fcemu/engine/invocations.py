@@ -69,6 +69,12 @@ class Invocations(Mapping[str, Recorded]):
         places = self.overflow.find(request_id)
         return None if places is None else _summary(self.overflow, places)
 
+    def places(self, summary: Summary) -> bytes:
+        """Where the facts of an invocation are that is not in memory. It may have come back and left once more since
+        the summary was made."""
+        there = None if self.overflow is None else self.overflow.find(summary.id)
+        return summary.places if there is None else there
+
     def __contains__(self, request_id: object) -> bool:
         if request_id in self.here:
             return True

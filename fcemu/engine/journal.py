@@ -126,14 +126,14 @@ class Journal(Sequence[Fact]):
     def whole(self, recorded: Recorded) -> Invocation:
         """The invocation with all that its facts tell. Of one that there is a summary of, they are read from the store,
         each time."""
-        if isinstance(recorded, Summary):
-            recorded = self.invocations.get(recorded.id, recorded)  # another fact may have come
+        recorded = self._here.get(recorded.id, recorded)  # another fact may have come
         if isinstance(recorded, Invocation):
             return recorded
-        facts = self._read(places_in(recorded.places))
+        places = self.invocations.places(recorded)
+        facts = self._read(places_in(places))
         if facts[0] is FORGOTTEN:
             raise LookupError(f"the invocation {recorded.id} is no longer kept")
-        return folded(facts, recorded.places)
+        return folded(facts, places)
 
     def read_back(self, places: Iterable[int]) -> list[Fact]:
         """The facts that have left memory from these places, which ascend."""
@@ -180,7 +180,7 @@ class Journal(Sequence[Fact]):
 
     def function_of(self, fact: Fact) -> FunctionRef | None:
         """Whose function a fact is about; ``None`` when it belongs to no invocation."""
-        if isinstance(fact, InstanceFact):
+        if isinstance(fact, InstanceFact | Accepted):
             return fact.function
         invocation = self.invocations.get(fact.request_id)
         return None if invocation is None else invocation.function
@@ -268,7 +268,7 @@ class Journal(Sequence[Fact]):
             overflow = self.invocations.overflow = make()
             self._read = overflow.read
         leaving = self._leaving(self._tail.gone + _PORTION)
-        overflow.take(self._tail.gone, leaving.facts, [(one.id, leaving.places[one.id]) for one in leaving.over])
+        overflow.take(self._tail.gone, leaving.facts, [(one.id, leaving.places[one]) for one in leaving.over])
         self._let_go(leaving)
         self._ended -= len(leaving.over)
         self._here = self.invocations.let_go(leaving.over)
@@ -280,35 +280,31 @@ class Journal(Sequence[Fact]):
     def _leaving(self, end: int) -> "_Leaving":
         """The facts in memory up to this place, and what leaves with them. Nothing changes."""
         facts = self._tail.read(self._tail.gone, end)[1]
-        places = defaultdict[str, list[int]](list)
-        reports: list[tuple[Delivered, int]] = []
+        by_id = defaultdict[str, list[int]](list)
         for place, fact in enumerate(facts, self._tail.gone):
             if isinstance(fact, InvocationFact):
-                places[fact.request_id].append(place)
-                if type(fact) is Delivered:
-                    reports.append((fact, place))
-        there: dict[str, Invocation] = {}
-        written: dict[str, bytes] = {}
+                by_id[fact.request_id].append(place)
+        places: dict[Invocation, bytes] = {}
         over: list[Invocation] = []
-        for request_id, more in places.items():
+        for request_id, more in by_id.items():
             known = self._here.get(request_id)
             if isinstance(known, Invocation):
-                there[request_id] = known
-                written[request_id] = known.places + pack(f"<{len(more)}I", *more)
-                if known.over and len(written[request_id]) == PLACE * known.told:
+                places[known] = written = known.places + pack(f"<{len(more)}I", *more)
+                if known.over and len(written) == PLACE * known.told:
                     over.append(known)
-        return _Leaving(facts, there, written, over, reports)
+        return _Leaving(facts, places, over)
 
     def _let_go(self, leaving: "_Leaving") -> None:
         """These facts leave memory."""
-        count_facts(self._numbers, leaving.facts, leaving.there)
-        for request_id, places in leaving.places.items():
-            leaving.there[request_id].places = places
+        count_facts(self._numbers, leaving.facts, self._here)
         for one in leaving.over:
             count_invocation(self._numbers, one)
+        for one, places in leaving.places.items():
+            one.places = places
         if self._messages is not None:
-            for fact, place in leaving.reports:
-                self._messages.shorten(fact, place)
+            for place, fact in enumerate(leaving.facts, self._tail.gone):
+                if type(fact) is Delivered:
+                    self._messages.shorten(fact, place)
         self._tail.let_go(self._tail.gone + len(leaving.facts))
         self._append = self._tail.append
 
@@ -412,14 +408,10 @@ class _Leaving:
     """Facts that leave memory together, and what leaves with them."""
 
     facts: list[Fact]
-    there: dict[str, Invocation]
-    """The invocations that they are of."""
-    places: dict[str, bytes]
-    """Where those of the facts of each invocation are that will have left."""
+    places: dict[Invocation, bytes]
+    """Where the facts of each invocation are that will have left memory by then."""
     over: list[Invocation]
-    """The invocations of which no more facts are in memory."""
-    reports: list[tuple[Delivered, int]]
-    """The reports among the facts, each with its place."""
+    """The invocations of which no more facts will be in memory."""
 
 
 def _nothing(places: Iterable[int]) -> list[Fact]:

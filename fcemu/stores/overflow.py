@@ -5,7 +5,7 @@ import sqlite3
 import threading
 from array import array
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import fields, is_dataclass
 from io import BytesIO
@@ -23,36 +23,53 @@ _TABLES: Final = (
     "CREATE TABLE portions (first INTEGER PRIMARY KEY, facts BLOB NOT NULL)",
     "CREATE TABLE invocations (id TEXT PRIMARY KEY, places BLOB NOT NULL) WITHOUT ROWID",
 )
-_AT_ONCE: Final = 400
-"""How many ids a statement has at most: SQLite may take no more than 999 values."""
+_UNWRITTEN: Final = 16
+"""So many portions are written together: each statement of SQLite lets another thread have the interpreter, which costs
+a server more than the statement itself while the thread that waits for it holds the baton."""
+_ROWS: Final = 400
+"""How many rows a statement has at most: SQLite may take no more than 999 values."""
 _AT_HAND: Final = 8
 """How many portions stay in memory that were read last: the facts of one invocation may be in several."""
 
 
+class _Values(dict[type[Any], Callable[[Any], tuple[Any, ...]]]):
+    """What gives the values of the fields of an object, by its class; a fact has two fields at least."""
+
+    def __missing__(self, kind: type[Any]) -> Callable[[Any], tuple[Any, ...]]:
+        self[kind] = values = attrgetter(*(one.name for one in fields(kind)))
+        return values
+
+
 class _Reduced(dict[type[Any], Callable[[Any], Any]]):
-    """How a class of named fields is pickled: as itself and the values of its fields, which takes half the time and
-    room of what ``pickle`` does with slots."""
+    """How an object in a field is pickled: one of named fields as its class and their values, which takes half the time
+    and room of what ``pickle`` does with slots."""
 
     def __missing__(self, kind: type[Any]) -> Callable[[Any], Any]:
-        names = [one.name for one in fields(kind)] if is_dataclass(kind) else []
-        if len(names) < 2:  # ``attrgetter`` makes a tuple of two values and more
-            reduced: Callable[[Any], Any] = methodcaller("__reduce_ex__", pickle.HIGHEST_PROTOCOL)
+        if is_dataclass(kind) and len(fields(kind)) > 1:  # ``attrgetter`` makes a tuple of two values and more
+            values = _VALUES[kind]
+            reduced: Callable[[Any], Any] = lambda value: (kind, values(value))  # noqa: E731 (it has no name of its own)
         else:
-            values: Callable[[Any], tuple[Any, ...]] = attrgetter(*names)
-            reduced = lambda value: (kind, values(value))  # noqa: E731 (it has no name of its own)
+            reduced = methodcaller("__reduce_ex__", pickle.HIGHEST_PROTOCOL)
         self[kind] = reduced
         return reduced
 
 
+_VALUES: Final = _Values()
 _REDUCED: Final = _Reduced()
 
 
 def _written(facts: Sequence[Fact]) -> bytes:
+    kinds = [type(fact) for fact in facts]
     out = BytesIO()
     pickler = pickle.Pickler(out, pickle.HIGHEST_PROTOCOL)
     pickler.dispatch_table = _REDUCED
-    pickler.dump(list(facts))
+    pickler.dump((kinds, [_VALUES[kind](fact) for kind, fact in zip(kinds, facts, strict=True)]))
     return out.getvalue()
+
+
+def _read(written: bytes) -> list[Fact]:
+    kinds, values = pickle.loads(written)
+    return [kind(*each) for kind, each in zip(kinds, values, strict=True)]
 
 
 class OverflowFile:
@@ -66,6 +83,10 @@ class OverflowFile:
         self._lock: Final = threading.Lock()
         self._firsts: Final = array("Q")
         """Where the portions begin."""
+        self._unwritten: dict[int, bytes] = {}
+        """The newest portions, by where they begin, which are not in the database yet."""
+        self._ended: dict[str, bytes] = {}
+        """Where the facts are of invocations that ended with those portions."""
         self._at_hand: Final[dict[int, list[Fact]]] = {}
         """Some portions that were read, each by where it begins."""
         with self._said():
@@ -88,14 +109,21 @@ class OverflowFile:
                 ) from None
 
     def take(self, after: int, facts: Sequence[Fact], ended: Sequence[tuple[str, bytes]]) -> None:
-        # Few statements, because each lets another thread have the interpreter, whoever waits for this one.
         with self._said():
-            self._db.execute("INSERT OR REPLACE INTO portions VALUES (?, ?)", (after, _written(facts)))
-            for start in range(0, len(ended), _AT_ONCE):
-                some = ended[start : start + _AT_ONCE]
-                rows = ", ".join(["(?, ?)"] * len(some))
-                self._db.execute(f"INSERT OR REPLACE INTO invocations VALUES {rows}", [*chain.from_iterable(some)])
+            if len(self._unwritten) >= _UNWRITTEN:
+                self._write("portions", self._unwritten)
+                self._write("invocations", self._ended)
+                self._unwritten, self._ended = {}, {}
+            self._unwritten[after] = _written(facts)
+            self._ended.update(ended)
             self._firsts.append(after)
+
+    def _write(self, table: str, rows: Mapping[Any, bytes]) -> None:
+        values = [*chain.from_iterable(rows.items())]
+        for start in range(0, len(values), 2 * _ROWS):
+            some = values[start : start + 2 * _ROWS]
+            marks = ", ".join(["(?, ?)"] * (len(some) // 2))
+            self._db.execute(f"INSERT OR REPLACE INTO {table} VALUES {marks}", some)
 
     def read(self, places: Iterable[int]) -> list[Fact]:
         with self._said():
@@ -103,31 +131,40 @@ class OverflowFile:
 
     def _fact(self, place: int) -> Fact:
         first = self._firsts[bisect_right(self._firsts, place) - 1]
+        return self._portion(first)[place - first]
+
+    def _portion(self, first: int) -> list[Fact]:
         facts = self._at_hand.get(first)
         if facts is None:
-            (written,) = self._db.execute("SELECT facts FROM portions WHERE first = ?", (first,)).fetchone()
-            facts = self._at_hand[first] = pickle.loads(written)
+            written = self._unwritten.get(first)
+            if written is None:
+                (written,) = self._db.execute("SELECT facts FROM portions WHERE first = ?", (first,)).fetchone()
+            facts = self._at_hand[first] = _read(written)
             if len(self._at_hand) > _AT_HAND:
                 del self._at_hand[next(iter(self._at_hand))]
-        return facts[place - first]
+        return facts
 
     def find(self, request_id: str) -> bytes | None:
         with self._said():
-            row = self._db.execute("SELECT places FROM invocations WHERE id = ?", (request_id,)).fetchone()
-        return None if row is None else row[0]
+            return self._places_of([request_id]).get(request_id)
+
+    def _places_of(self, ids: Sequence[str]) -> dict[str, bytes]:
+        """Where the facts are of those invocations among these that are here."""
+        found = {each: self._ended[each] for each in ids if each in self._ended}
+        others = [each for each in ids if each not in found]
+        for start in range(0, len(others), _ROWS):
+            some = others[start : start + _ROWS]
+            marks = ", ".join("?" * len(some))
+            found.update(self._db.execute(f"SELECT id, places FROM invocations WHERE id IN ({marks})", some))
+        return found
 
     def accepted(self, after: int = -1) -> Iterator[bytes]:
         number = max(bisect_right(self._firsts, after) - 1, 0)
         while number < len(self._firsts):
             first = self._firsts[number]
             with self._said():
-                self._fact(first)
-                facts = enumerate(self._at_hand[first], first)
+                facts = enumerate(self._portion(first), first)
                 ids = [fact.request_id for place, fact in facts if type(fact) is Accepted and place > after]
-                places: dict[str, bytes] = {}
-                for start in range(0, len(ids), _AT_ONCE):
-                    some = ids[start : start + _AT_ONCE]
-                    query = f"SELECT id, places FROM invocations WHERE id IN ({', '.join('?' * len(some))})"
-                    places.update(self._db.execute(query, some))
+                places = self._places_of(ids)
             yield from (places[each] for each in ids if each in places)
             number += 1
