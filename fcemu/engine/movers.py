@@ -322,10 +322,9 @@ class Movers:
                 # was killed at the last fact runs nothing.
                 if doing is not None and not closing.closed:
                     self._driving = leads = False
-                    self._execute(doing)
-                    if self._driving:
+                    leads = self._execute(doing)
+                    if not leads:
                         return
-                    self._driving = leads = True
         finally:
             if leads:
                 self._driving = False
@@ -378,8 +377,10 @@ class Movers:
         self.parking.unpark(wait)
         return True
 
-    def _execute(self, doing: Run | Errand) -> None:
-        """Run the handler, or an errand, on this thread; the baton is free meanwhile."""
+    def _execute(self, doing: Run | Errand) -> bool:
+        """Run the handler, or an errand, on this thread; the baton is free meanwhile. Returns whether this thread moves
+        the clock again. If it does, it begins before the end is recorded: what follows from that end, such as a report
+        that is due now, would wake another thread otherwise."""
         if isinstance(doing, Errand):
             self.outside.send(doing)
             if self.saving is not None:
@@ -389,20 +390,30 @@ class Movers:
                 failed = doing.go()
             finally:
                 self._baton.acquire()
+            leads = self._leads_again()
             self.outside.back(doing, failed)
-            return
+            return leads
         run = doing
         self.ending.begin(run)
         if self.saving is not None:
             self.keep()
             if run.over:
-                return  # its invocation could not be kept, so its handler must not run
+                return self._leads_again()  # its invocation could not be kept, so its handler must not run
         self._baton.release()
         try:
             finish = run.run_here(run.place.instance.run)
         finally:
             self._baton.acquire()
+        leads = self._leads_again()
         self.ending.ended(run, finish)
+        return leads
+
+    def _leads_again(self) -> bool:
+        """This thread moves the clock from now on, unless another one does; whether it moves it."""
+        if self._driving:
+            return False
+        self._driving = True
+        return True
 
     # The flowing clock.
 
