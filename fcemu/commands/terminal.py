@@ -5,7 +5,7 @@ import json
 import re
 import time
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import field
 from datetime import UTC, datetime
@@ -17,7 +17,7 @@ from fcemu.commands.log import Writer
 from fcemu.core.facts import Fact, Finished, HookRan
 from fcemu.core.outcome import Returned
 from fcemu.core.timeline import Timeline
-from fcemu.core.times import for_people, offset
+from fcemu.core.times import for_people, offset, spoken_offset
 from fcemu.core.values import dataclass
 
 _DETAILS: Final = frozenset(
@@ -73,6 +73,8 @@ class _Source:
     timeline: Timeline
     position: int
     heard: deque[_Heard] = field(default_factory=deque)
+    wall: str = ""
+    """The time of day, which stands in front of lines where the clock flows."""
     width: int = 0
     """That of the names of invocations, so that lines stand below each other."""
     unfinished: dict[tuple[str, int], str] = field(default_factory=dict)
@@ -99,8 +101,8 @@ class Terminal:
         self._budget = float(_BURST)
         """How many facts may be told now."""
         self._filled = time.monotonic()
-        self._now = ""
-        """The time of day, in front of lines, where the clock flows."""
+        self._lines: Final[list[str]] = []
+        """What is to be written now."""
 
     def hear(self, emulator: host.Emulator) -> None:
         """Tell of this one from now on, when all of the one before it has been told. On any thread."""
@@ -130,63 +132,70 @@ class Terminal:
 
     def _flush(self) -> None:
         self._scheduled = False
-        lines: list[str] = []
         real_now = time.monotonic()
         self._budget = min(_BURST, self._budget + (real_now - self._filled) * _A_SECOND)
-        self._filled, self._now = real_now, f"{datetime.now():%H:%M:%S}  "
+        self._filled = real_now
+        now = f"{datetime.now():%H:%M:%S}  "
         for source in list(self._sources):
-            lines += self._news(source)
+            source.wall = now if source.emulator.rate else ""
+            self._tell_news(source)
             if source is not self._sources[-1]:
                 self._sources.remove(source)
-        if lines:
-            self._writer.write("".join(f"{line}\n" for line in lines))
+        if self._lines:
+            self._lines.append("")
+            self._writer.write("\n".join(self._lines))
+            self._lines.clear()
 
-    def _news(self, source: _Source) -> Iterator[str]:
-        """The lines of what has happened since the last time, in order."""
+    def _tell_news(self, source: _Source) -> None:
+        """What has happened since the last time, in order."""
         end = len(source.emulator.journal)
         left_out = 0 if self._quiet else end - source.position - int(self._budget)
         if left_out > 0:
             source.position += left_out
-            yield from self._said(f"… {left_out} more facts are not shown here; 'fcemu timeline' shows all", "info", {})
+            self._say(f"… {left_out} more facts are not shown here; 'fcemu timeline' shows all", "info", {})
         while source.heard and source.heard[0].position <= end:
             heard = source.heard.popleft()
-            yield from self._facts(source, heard.position)
-            yield from self._written(source, heard)
-        yield from self._facts(source, end)
+            self._tell_facts(source, heard.position)
+            self._tell_written(source, heard)
+        self._tell_facts(source, end)
 
-    def _facts(self, source: _Source, end: int) -> Iterator[str]:
+    def _tell_facts(self, source: _Source, end: int) -> None:
         begin, source.position = source.position, max(source.position, end)
         self._budget -= source.position - begin
         with suppress(host.StoreError):  # who asks for the journal hears of it
             for n, fact in source.emulator.journal.numbered(begin, end):
                 kind = type(fact).__name__
-                if isinstance(fact, Finished):
-                    yield from self._rest(source, fact)
+                if isinstance(fact, Finished) and source.unfinished:
+                    self._tell_rest(source, fact)
                 if self._shows(kind, fact):
-                    yield from self._fact(source, n, fact, kind)
+                    self._tell(source, n, fact, kind)
 
     def _shows(self, kind: str, fact: Fact) -> bool:
         if self._quiet:
             return kind in _WARNINGS or kind in _ERRORS
         return self._verbose or kind not in _DETAILS or (isinstance(fact, HookRan) and bool(fact.error))
 
-    def _fact(self, source: _Source, n: int, fact: Fact, kind: str) -> Iterator[str]:
-        at, who, what = source.timeline.row(fact)
-        source.width = max(source.width, len(who))
-        line = f"{at}  {who:<{source.width}}  {what}"
-        level = "error" if kind in _ERRORS else "warning" if kind in _WARNINGS else "info"
+    def _tell(self, source: _Source, n: int, fact: Fact, kind: str) -> None:
+        who, what = source.timeline.told(fact)
+        if len(who) > source.width:
+            source.width = len(who)
+        who = who.ljust(source.width)
         failed = isinstance(fact, Finished) and not isinstance(fact.outcome, Returned)
         trace = self._trace(source, fact) if failed or (self._quiet and kind in _ERRORS) else ""
+        started = source.emulator.clock.started
         if self._as_json:
+            line = f"{offset(fact.at, started)}  {who}  {what}"
+            level = "error" if kind in _ERRORS else "warning" if kind in _WARNINGS else "info"
             more = {"traceback": trace} if trace else {}
-            yield from self._said(line, level, {"fact": source.emulator.journal.entry(n, fact), **more})
+            self._say(line, level, {"fact": source.emulator.journal.entry(n, fact), **more})
             return
-        yield f"{self._wall(source)}{for_people(line)}"
+        since = spoken_offset(fact.at, started)
+        self._lines.append(f"{source.wall}{since}  {who}  {for_people(what)}")
         if trace and source.traces.get(fact.request_id) == trace:
-            yield "    the same traceback as the attempt before"
+            self._lines.append("    the same traceback as the attempt before")
         elif trace:
             source.traces[fact.request_id] = trace
-            yield from (f"    {each}" for each in trace.splitlines())
+            self._lines.extend(f"    {each}" for each in trace.splitlines())
         if kind in _ENDS:
             source.traces.pop(fact.request_id, None)
 
@@ -195,49 +204,44 @@ class Terminal:
         journal = source.emulator.journal
         with suppress(LookupError, host.StoreError):
             invocation = journal.whole(journal.invocations[fact.request_id])
-            number = fact.attempt if isinstance(fact, Finished) else invocation.attempts[-1].number
+            number = fact.attempt if isinstance(fact, Finished) else invocation.last_attempt
             attempt = next(each for each in invocation.attempts if each.number == number)
             trace = source.emulator.traces.trace(invocation, attempt)
             return "" if trace is None else trace.text.rstrip()
         return ""
 
-    def _written(self, source: _Source, heard: _Heard) -> Iterator[str]:
+    def _tell_written(self, source: _Source, heard: _Heard) -> None:
         """The whole lines of what a handler has written."""
         key = heard.request_id, heard.attempt
         *lines, rest = (source.unfinished.pop(key, "") + without_error(heard.text)).split("\n")
         if rest:
             source.unfinished[key] = rest
         for line in lines:
-            yield from self._output(source, *key, heard.at, line)
+            self._tell_output(source, *key, heard.at, line)
 
-    def _rest(self, source: _Source, fact: Finished) -> Iterator[str]:
+    def _tell_rest(self, source: _Source, fact: Finished) -> None:
         """What an attempt that has ended wrote last, without ending the line."""
         key = fact.request_id, fact.attempt
         if rest := source.unfinished.pop(key, ""):
-            yield from self._output(source, *key, fact.at, rest)
+            self._tell_output(source, *key, fact.at, rest)
 
-    def _output(self, source: _Source, request_id: str, attempt: int, at: datetime, line: str) -> Iterator[str]:
+    def _tell_output(self, source: _Source, request_id: str, attempt: int, at: datetime, line: str) -> None:
         warns = line.startswith(_WARNS)
         if self._quiet and not warns:
             return
         level, line = "warning" if warns else "info", line.removeprefix(_WARNS)
         if self._as_json:
             about = {"at": at.isoformat(), "request_id": request_id, "attempt": attempt}
-            yield from self._said(line, level, {"event": "output", **about})
+            self._say(line, level, {"event": "output", **about})
             return
-        since, name = for_people(offset(at, source.emulator.clock.started)), source.timeline.name_of(request_id)
-        yield f"{self._wall(source)}{since}  {name}  {'warning:' if warns else '|'} {line}"
+        since, name = spoken_offset(at, source.emulator.clock.started), source.timeline.name_of(request_id)
+        self._lines.append(f"{source.wall}{since}  {name}  {'warning:' if warns else '|'} {line}")
 
-    def _wall(self, source: _Source) -> str:
-        """The time of day, where the clock flows."""
-        return self._now if source.emulator.rate else ""
-
-    def _said(self, message: str, level: str, more: Mapping[str, Any]) -> Iterator[str]:
+    def _say(self, message: str, level: str, more: Mapping[str, Any]) -> None:
         if self._as_json:
             now = datetime.now(UTC).isoformat()
-            yield json.dumps({"time": now, "level": level, "message": message, **more}, ensure_ascii=False)
-        else:
-            yield message
+            message = json.dumps({"time": now, "level": level, "message": message, **more}, ensure_ascii=False)
+        self._lines.append(message)
 
 
 def without_error(text: str) -> str:

@@ -115,18 +115,18 @@ class Moments:
         """Take a fact in of which nothing is to be told."""
         self._fold(fact)
         if type(fact) is Accepted:
-            _, self._names[fact.request_id], _ = self._timeline.row(fact)
+            self._names[fact.request_id], _ = self._timeline.told(fact)
 
     def after(self, fact: Fact) -> Moment:
         """What is true after the next fact."""
         kind = type(fact)
         if kind is Accepted:
-            _, who, line = self._timeline.row(fact)
+            who, line = self._timeline.told(fact)
             self._names[fact.request_id] = who
         elif (known := self._names.get(fact.request_id)) is not None:
             who, line = known, fact.line(self._started)
         else:
-            _, who, line = self._timeline.row(fact)
+            who, line = self._timeline.told(fact)
         status, phase, until = self._fold(fact) or _NOTHING
         place, seen = _place_of(fact) if isinstance(fact, Delivered | MailFact) else (None, None)
         failure = _FAILURES.get(kind)

@@ -1,10 +1,11 @@
 """The journal as text for people: one line a fact, with virtual times; all of it, or what matters most of it."""
 
+from collections import OrderedDict
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from typing import Final, NamedTuple
 
-from fcemu.core.facts import Accepted, Changed, Deviated, Fact, InstanceFact, MailFact, Refused
+from fcemu.core.facts import Accepted, Changed, Deviated, Fact, InstanceFact, InvocationFact, MailFact, Refused
 from fcemu.core.times import for_people, offset
 
 
@@ -27,8 +28,8 @@ class Timeline:
     def __init__(self, started: datetime, names: int | None = None) -> None:
         self._started: Final = started
         self._most: Final = names
-        self.names: Final[dict[str, str]] = {}
-        """What the lines call each invocation, by request id."""
+        self.names: Final[OrderedDict[str, str]] = OrderedDict()
+        """What the lines call each invocation, by request id; its first entry is removed in no time."""
         self._counts: Final[dict[str, int]] = {}
         self._widths: tuple[int, ...] = (0, 0)
 
@@ -49,23 +50,30 @@ class Timeline:
 
     def row(self, fact: Fact) -> Row:
         """When it happened, to whom, and what, of the fact that follows those written before."""
+        return Row(offset(fact.at, self._started), *self.told(fact))
+
+    def told(self, fact: Fact) -> tuple[str, str]:
+        """To whom it happened, and what, of the fact that follows those written before."""
         if isinstance(fact, Accepted):
             self._name(fact)
-            what = fact.line(self._started, self.names.get(fact.root, ""))
-        else:
-            what = fact.line(self._started)
-        who = self.names.get(fact.request_id) or fact.request_id
+            return self.names[fact.request_id], fact.line(self._started, self.names.get(fact.root, ""))
+        return self._who(fact), fact.line(self._started)
+
+    def _who(self, fact: Fact) -> str:
+        who = self.name_of(fact.request_id)
+        if isinstance(fact, InvocationFact):
+            return who
         if isinstance(fact, Changed):
-            who = "(definition)"
-        elif isinstance(fact, Refused):
-            who = "(refused)"
-        elif isinstance(fact, Deviated):
-            who = "(chance)"
-        elif isinstance(fact, InstanceFact):
-            who = str(fact.function)
-        elif not who and isinstance(fact, MailFact):
-            who = fact.destination
-        return Row(offset(fact.at, self._started), who, what)
+            return "(definition)"
+        if isinstance(fact, Refused):
+            return "(refused)"
+        if isinstance(fact, Deviated):
+            return "(chance)"
+        if isinstance(fact, InstanceFact):
+            return str(fact.function)
+        if not who and isinstance(fact, MailFact):
+            return fact.destination
+        return who
 
     def pass_over(self, fact: Fact) -> None:
         """A fact that gets no line."""
@@ -77,7 +85,7 @@ class Timeline:
         self._counts[function] = self._counts.get(function, 0) + 1
         self.names[fact.request_id] = f"{function} ({self._counts[function]})"
         if self._most is not None and len(self.names) > self._most:
-            del self.names[next(iter(self.names))]
+            self.names.popitem(last=False)
 
 
 def render(facts: Iterable[Fact], started: datetime) -> str:

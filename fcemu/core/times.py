@@ -12,7 +12,6 @@ _DURATION: Final = re.compile(
 _SECONDS: Final = re.compile(rf"[+-]?{_NUMBER}", re.ASCII)
 _START: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND: Final = timedelta(milliseconds=1)
-_SECOND: Final = timedelta(seconds=1)
 _HOUR: Final = timedelta(hours=1)
 _UNITS: Final = ("days", "hours", "minutes", "seconds", "milliseconds")
 
@@ -101,13 +100,20 @@ def offset(at: datetime, started: datetime) -> str:
     return f"+{seconds(at - started)}"
 
 
+def spoken_offset(at: datetime, started: datetime) -> str:
+    """What ``for_people`` makes of ``offset``: ``+14h55m31s``."""
+    return f"+{spoken(at - started)}"
+
+
 _LONG: Final = re.compile(r"([0-9](?<![^\s(+][0-9])(?<![^\s(]\+[0-9])[0-9]{3,}(?:\.[0-9]+)?) s(?!\w)")
 """A long time that is no part of a word. The pattern begins with a digit and looks back from there, which takes half
-the time; every line that ``serve`` writes is searched."""
+the time; most lines that ``serve`` writes are searched."""
 
 
 def for_people(text: str) -> str:
     """A text in which times of an hour and more, ``+53731 s``, are written as ``spoken`` does: ``+14h55m31s``."""
+    if " s" not in text:
+        return text
     return _LONG.sub(lambda found: spoken(_timedelta(found[1], seconds=float(found[1]))), text)
 
 
@@ -124,5 +130,5 @@ def spoken(duration: timedelta) -> str:
 
 def seconds(duration: timedelta) -> str:
     """``200.5 s``, exact to the microsecond, without needless digits."""
-    text = f"{duration / _SECOND:.6f}".rstrip("0").rstrip(".")
+    text = f"{duration.total_seconds():.6f}".rstrip("0").rstrip(".")
     return f"{text} s"

@@ -104,6 +104,26 @@ def test_refused_attempts_are_listed_and_count_neither_as_executions_nor_as_retr
     assert (tally.executions, tally.refusals, tally.first_refused) == (2, 0, t[0])
 
 
+def test_the_last_attempt_and_its_outcome_are_those_of_the_list():
+    invocation = Invocation(accepted())
+    assert (invocation.last, invocation.outcome) == (None, None)
+    for fact in (
+        Dequeued(T0, "r1"),
+        AttemptRefused(T0, "r1", 1, Throttled()),
+        RetryPlanned(T0, "r1", T0),
+        Started(T0, "r1", 2, "i"),
+        Finished(T0, "r1", 2, FunctionError(UNHANDLED, b"{}"), "log"),
+        RetryPlanned(T0, "r1", T0),
+        Started(T0, "r1", 3, "i"),
+        Finished(T0, "r1", 3, Returned(b"out"), ""),
+        Succeeded(T0, "r1"),
+    ):
+        invocation.apply(fact)
+        if invocation.attempts:
+            last = invocation.attempts[-1]
+            assert (invocation.last, invocation.outcome) == (last, last.outcome)
+
+
 @rule("retry-and-destinations §1.3", "assumed")
 def test_the_back_off_counts_refusals_since_the_last_execution():
     invocation = Invocation(accepted())

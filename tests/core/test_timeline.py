@@ -21,7 +21,7 @@ from fcemu.core.facts import (
 from fcemu.core.names import FunctionRef
 from fcemu.core.outcome import UNHANDLED, FunctionError
 from fcemu.core.timeline import Timeline, capped, render
-from fcemu.core.times import for_people, offset, parse_instant, seconds
+from fcemu.core.times import for_people, offset, parse_instant, seconds, spoken_offset
 
 T0 = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -68,6 +68,14 @@ def test_facts_that_come_later_continue_names_numbers_and_columns():
         "+0.25 s  resize (2)  accepted [r2]",
     ]
     assert timeline.lines([Dequeued(at(1), "r2")]) == ["+1 s     resize (2)  dequeued"]
+
+
+def test_of_the_oldest_invocations_only_the_ids_are_left_where_names_are_limited():
+    timeline = Timeline(T0, names=2)
+    for number in range(1, 4):
+        timeline.lines([accepted(0, f"r{number}", "resize")])
+    lines = timeline.lines([Dequeued(at(0), f"r{number}") for number in range(1, 4)])
+    assert [line.split("  ")[1].strip() for line in lines] == ["r1", "resize (2)", "resize (3)"]
 
 
 def test_a_timeline_in_portions_says_what_the_whole_says():
@@ -129,6 +137,7 @@ def test_lines_that_say_the_same_are_folded():
 )
 def test_times_are_written_for_people_and_lose_nothing(after, text):
     assert for_people(f"due {offset(at(after), T0)}, today") == f"due {text}, today"
+    assert spoken_offset(at(after), T0) == text
     assert parse_instant(text.replace(" ", ""), T0) == at(after)
 
 
