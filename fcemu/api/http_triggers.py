@@ -81,9 +81,8 @@ def _ended(emulator: Emulator, door: Door, invocation: Invocation, with_log: boo
         check_out(HttpAnswer(answer.status, answer.headers), door)
     else:
         error = error_type_line(answer.error or "")
-    attempt = invocation.attempts[-1]
     headers = "".join(f"{name}: {header_text(text)}\r\n" for name, text in answer.headers)
     attached = "Content-Disposition: attachment\r\n" if door.default_host else ""
-    log = log_headers(emulator, invocation, attempt) if with_log else ""
+    log = log_headers(emulator, invocation) if with_log else ""
     head = f"{status_line(answer.status)}{headers}X-Fc-Request-Id: {invocation.id}\r\n{error}{log}{attached}"
     return Answer(answer.status, head, answer.body)

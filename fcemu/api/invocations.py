@@ -14,7 +14,8 @@ from fcemu.api.wire import Answer, WireRequest, access_key_id, error_type_line, 
 from fcemu.core.answers import answer_of
 from fcemu.core.asking import read_delay
 from fcemu.core.errors import InvalidArgument
-from fcemu.core.invocation import Attempt, Invocation, State
+from fcemu.core.facts import Started
+from fcemu.core.invocation import Invocation, State
 from fcemu.core.limits import Limits
 from fcemu.core.logs import log_of, tail
 from fcemu.engine.emulator import Asked, Emulator
@@ -89,7 +90,8 @@ class Invocations:
             access_key_id(request.headers),
             manner.task_id,
             manner.task_mode,
-            request_id=dialect.chosen_id(request.headers),
+            None,
+            dialect.chosen_id(request.headers),
         )
         if manner.asynchronous:
             return accepted_answer(dialect, emulator.accept(asked))
@@ -99,8 +101,7 @@ class Invocations:
 async def invoked(request: WireRequest, asked: Asked, wakeups: Wakeups) -> Invocation:
     """A synchronous invocation, once it has ended. It is canceled when the client hangs up. Raises ``FCError``."""
     emulator = request.emulator
-    ended: asyncio.Future[Invocation] = asyncio.get_running_loop().create_future()
-    wakeups.gather()
+    ended: asyncio.Future[Invocation] = wakeups.gather()
     invocation = emulator.invoke(asked, partial(wakeups.call_by, emulator.at_batch_end, resolve, ended))
     request.on_hang_up = partial(emulator.tasks.hang_up, invocation)
     if emulator.unsaved and emulator.rate:  # one commit for all attempts that this turn of the loop begins
@@ -125,23 +126,22 @@ def _ended(emulator: Emulator, dialect: Dialect, invocation: Invocation, with_lo
     answer = answer_of(invocation)
     if answer.refusal is not None:
         raise answer.refusal
-    attempt = invocation.attempts[-1]
-    headers = "".join(f"{name}: {text}\r\n" for name, text in answer.headers)
-    return Answer(
-        200,
-        f"HTTP/1.1 200 OK\r\n{headers}X-Fc-Request-Id: {invocation.id}\r\n"
-        f"{error_type_line(answer.error) if answer.error else ''}"
-        f"{_about(emulator, invocation, attempt)}"
-        f"{log_headers(emulator, invocation, attempt) if with_log else ''}{dialect.extra_headers}",
-        answer.body,
-    )
+    head = "HTTP/1.1 200 OK\r\n"
+    for name, text in answer.headers:
+        head += f"{name}: {text}\r\n"
+    error = error_type_line(answer.error) if answer.error else ""
+    log = log_headers(emulator, invocation) if with_log else ""
+    head += f"X-Fc-Request-Id: {invocation.id}\r\n{error}{_about(emulator, invocation)}{log}{dialect.extra_headers}"
+    return Answer(200, head, answer.body)
 
 
-def _about(emulator: Emulator, invocation: Invocation, attempt: Attempt) -> str:
+def _about(emulator: Emulator, invocation: Invocation) -> str:
+    """The headers that tell of the attempt whose outcome is the answer."""
     accepted = invocation.accepted
-    began, end, instance_id = attempt.began, attempt.end, attempt.instance_id
-    duration = ((end or began).at - began.at) / _MILLISECOND
-    code = emulator.checksum_of(invocation, instance_id)
+    began, finished = invocation.tried[-2:]
+    assert isinstance(began, Started)
+    duration = round((finished.at - began.at) / _MILLISECOND)
+    code = emulator.checksum_of(invocation, began.instance_id)
     checksum = f"X-Fc-Code-Checksum: {code}\r\n" if code else ""
     version = (
         ""
@@ -149,12 +149,15 @@ def _about(emulator: Emulator, invocation: Invocation, attempt: Attempt) -> str:
         else f"X-Fc-Invocation-Service-Version: {header_text(accepted.qualifier)}\r\n"
     )
     return (
-        f"X-Fc-Instance-Id: {instance_id}\r\nX-Fc-Invocation-Duration: {duration:.0f}\r\n"
+        f"X-Fc-Instance-Id: {began.instance_id}\r\nX-Fc-Invocation-Duration: {duration}\r\n"
         f"X-Fc-Max-Memory-Usage: {emulator.settings.max_memory_usage_mb:.2f}\r\n{checksum}{version}"
     )
 
 
-def log_headers(emulator: Emulator, invocation: Invocation, attempt: Attempt) -> str:
+def log_headers(emulator: Emulator, invocation: Invocation) -> str:
+    """The end of the log of the last attempt."""
+    last = invocation.last
+    assert last is not None  # else the caller is refused
     memory_mb = emulator.memory_mb(invocation.accepted.function)
-    log = log_of(attempt, invocation.id, memory_mb, emulator.settings.max_memory_usage_mb)
+    log = log_of(last, invocation.id, memory_mb, emulator.settings.max_memory_usage_mb)
     return f"X-Fc-Log-Result: {tail(log, emulator.settings.limits.tail_log_bytes)}\r\n"

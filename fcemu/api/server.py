@@ -16,7 +16,7 @@ from fcemu.api.paths import split_target
 from fcemu.api.serving import Connection
 from fcemu.api.state import CONNECTIONS_WAITING, ServerState
 from fcemu.api.wakeups import Wakeups
-from fcemu.api.wire import HOST, Answer, Response, Stream, WireRequest
+from fcemu.api.wire import HOST, Answer, Response, WireRequest
 from fcemu.core.domains import DEFAULT_HOSTS
 from fcemu.core.errors import ResourceThrottled
 from fcemu.core.generation import VERSIONS
@@ -120,9 +120,9 @@ class ApiServer:
             raise
         finally:
             # Where the rest of a body is to come, it is still read, so that what follows can be told from it.
-            if request.content.is_eof():
+            if request.came_whole or request.content.is_eof():
                 connection.request = None
-        if isinstance(response, Stream):
+        if not isinstance(response, Answer):
             request.end()
         elif connection.sends_no_more:
             response.keep_alive = connection.has_more

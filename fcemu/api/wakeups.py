@@ -37,11 +37,13 @@ class Wakeups:
             self._calls.clear()
             self._pending = False
 
-    def gather(self) -> None:
-        """On the loop: what is called from now on is called in its next turn, for which nobody need wake it."""
+    def gather(self) -> "asyncio.Future[Any]":
+        """On the loop: a future to be resolved. What is called from now on is called in the next turn of the loop, for
+        which nothing need wake it."""
         if not self._pending:
             self._pending = True
             self._loop.call_soon(self.deliver)
+        return self._loop.create_future()
 
     def deliver(self) -> None:
         """On the loop: call what is to be called."""

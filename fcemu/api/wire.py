@@ -75,7 +75,8 @@ class WireRequest(BaseRequest):
         writer: AbstractStreamWriter,
         task: "asyncio.Task[None]",
     ) -> None:
-        super().__init__(message, payload, protocol, writer, task, asyncio.get_running_loop())
+        super().__init__(message, payload, protocol, writer, task, task.get_loop())
+        self.head: Final = message
         target = message.path
         if target.startswith("http"):  # the form that proxies send
             target = self.rel_url.raw_path_qs
@@ -193,22 +194,23 @@ class Answer:
 
     async def prepare(self, request: WireRequest) -> None:
         """aiohttp has it written: head and body at once. Raises ``ConnectionError`` when the client is gone."""
-        transport = request.transport
+        protocol, asked = request.protocol, request.head
+        transport = protocol.transport
         try:
             if transport is None or transport.is_closing():
                 raise ConnectionResetError("the client is gone")
-            self.keep_alive = self.keep_alive and request.keep_alive
+            self.keep_alive = self.keep_alive and not asked.should_close
             if not self.keep_alive:
                 connection = "Connection: close\r\n"
             else:
-                connection = "" if request.version >= HttpVersion11 else "Connection: keep-alive\r\n"
+                connection = "" if asked.version >= HttpVersion11 else "Connection: keep-alive\r\n"
             bodiless = self.status in BODILESS
             length = "" if bodiless else f"Content-Length: {len(self.body)}\r\n"
             head = f"{self.head}Date: {_date()}\r\n{length}{connection}\r\n".encode("utf-8", "surrogateescape")
-            transport.write(head if bodiless or request.method == "HEAD" else head + self.body)
+            transport.write(head if bodiless or asked.method == "HEAD" else head + self.body)
         finally:
             request.end()
-        if request.protocol.writing_paused:  # its client does not read, so that the requests behind this one wait
+        if protocol.writing_paused:  # its client does not read, so that the requests behind this one wait
             await request.writer.drain()
 
     async def write_eof(self) -> None:

@@ -6,7 +6,7 @@ from fcemu.core.asking import is_refusal, never_ran
 from fcemu.core.errors import FCError
 from fcemu.core.http_events import checked, response_of
 from fcemu.core.invocation import Invocation
-from fcemu.core.outcome import FunctionError, Halted, Outcome, Returned, Stuck, TimedOut
+from fcemu.core.outcome import FunctionError, Halted, Returned, Stuck, TimedOut
 from fcemu.core.values import value
 
 Headers = tuple[tuple[str, str], ...]
@@ -32,10 +32,10 @@ class Answer:
 
 def answer_of(invocation: Invocation) -> Answer:
     """What InvokeFunction answers, by the last attempt of an invocation that has ended."""
-    last = _last(invocation)
+    last = invocation.outcome
     match last:
-        case Returned(body):
-            return Answer(200, _BYTES, body)
+        case Returned():
+            return Answer(200, _BYTES, last.payload)
         case FunctionError(error_type, body) | TimedOut(body, error_type):
             if invocation.accepted.synchronous and is_refusal(invocation.accepted.function, last):
                 return _refused(invocation, body)
@@ -46,7 +46,7 @@ def answer_of(invocation: Invocation) -> Answer:
 
 def recorded_answer_of(invocation: Invocation) -> Answer | None:
     """The same as a record shows it; ``None`` before the end, and where the emulator itself has ended the attempt."""
-    last = _last(invocation)
+    last = invocation.outcome
     if not invocation.finished or last is None or isinstance(last, Halted | Stuck):
         return None
     return answer_of(invocation)
@@ -54,7 +54,7 @@ def recorded_answer_of(invocation: Invocation) -> Answer | None:
 
 def http_answer_of(invocation: Invocation) -> Answer:
     """What an HTTP trigger answers, by the last attempt of an invocation that has ended."""
-    last = _last(invocation)
+    last = invocation.outcome
     match last:
         case Returned(body, http) | FunctionError(_, body, _, http) if isinstance(last, Returned) or http is not None:
             try:
@@ -71,10 +71,6 @@ def http_answer_of(invocation: Invocation) -> Answer:
 
 
 def _refused(invocation: Invocation, body: bytes = b"") -> Answer:
-    refusal = never_ran(invocation.accepted.function, _last(invocation))
+    refusal = never_ran(invocation.accepted.function, invocation.outcome)
     refusal.request_id = invocation.id
     return Answer(refusal.status, (), body, refusal.code, refusal)
-
-
-def _last(invocation: Invocation) -> Outcome | None:
-    return invocation.attempts[-1].outcome if invocation.attempts else None

@@ -91,7 +91,7 @@ def complete(kind: str, given: Said, occasion: Occasion) -> dict[str, Any]:
     for name, value in given.items():
         if name not in form.fields:
             question = did_you_mean(name, form.fields)
-            hint = f"; {question}" if question else ""
+            hint = f"; {question}" if question else "."
             raise ValueError(f"an event of {kind} has no field {name!r}{hint} Fields: {', '.join(form.fields)}")
         _check(name, value, form.fields[name].kind)
     known = {name: value for name, each in form.fields.items() if (value := each.known(occasion))}

@@ -287,6 +287,24 @@ class Invocation:
         return tuple(attempts)
 
     @property
+    def last(self) -> Attempt | None:
+        """The last attempt, a refused one too; ``None`` before the first."""
+        if not self.tried:
+            return None
+        last = self.tried[-1]
+        if not isinstance(last, Finished):
+            return Attempt(last)
+        began = self.tried[-2]
+        assert not isinstance(began, Finished)  # what ends has begun
+        return Attempt(began, last)
+
+    @property
+    def outcome(self) -> Outcome | None:
+        """What the last attempt came to; ``None`` before the first, and while it runs."""
+        last = self.tried[-1] if self.tried else None
+        return None if last is None or isinstance(last, Started) else last.outcome
+
+    @property
     def last_attempt(self) -> int:
         """The number of the last attempt, refused ones included; 0 before the first."""
         return self.tried[-1].attempt if self.tried else 0
@@ -310,8 +328,7 @@ class Invocation:
         """How it ended, in the words of the destination's report (retry-and-destinations §3.1)."""
         if self.state is State.EXPIRED:
             return Ending(condition="AsyncEventExpired")
-        last = self.attempts[-1].end if self.attempts else None
-        match None if last is None else last.outcome:
+        match self.outcome:
             case Returned(payload):
                 return Ending(payload=payload)
             case FunctionError(error_type, document) | TimedOut(document, error_type):

@@ -15,6 +15,7 @@ from fcemu.core.odds import ODDS, Odds
 from fcemu.core.outcome import INTERNAL_ERROR, NO_CAPACITY, Refusal, Throttled
 from fcemu.core.questions import MILLISECOND, NEW, RECYCLED, Deviation, Report, answer_of
 from fcemu.core.retry import RetryPolicy
+from fcemu.core.times import milliseconds
 from fcemu.core.values import value
 from fcemu.engine.faults import Crash, Delay, DeliverTwice, Faults, Refuse, When
 
@@ -101,7 +102,7 @@ class Chance:
         """An instance id in the generation's form (async-invocation §6.1)."""
         if generation.ids is IdStyle.UUID:
             return _uuid(self._bits(128))
-        return f"c-{int(now.timestamp()):08x}-{self._bits(80):020x}"
+        return f"c-{milliseconds(now) // 1000:08x}-{self._bits(80):020x}"
 
     def message_id(self) -> str:
         """The id of a message in a queue or topic."""
@@ -350,7 +351,7 @@ def _request_id(bits_of: Callable[[int], int], generation: Generation, now: date
     if generation.ids is _UUIDS:
         return _uuid(bits_of(128))
     drawn = bits_of(80).to_bytes(10).hex()
-    return f"1-{int(now.timestamp()):08x}-{drawn[:8]}-{drawn[8:]}"
+    return f"1-{milliseconds(now) // 1000:08x}-{drawn[:8]}-{drawn[8:]}"
 
 
 def _uuid(bits: int) -> str:

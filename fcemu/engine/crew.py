@@ -126,12 +126,13 @@ class Crew:
             self._lead_instead_of(None)
 
     def at_batch_end(self, call: Job) -> None:
-        """Call ``call`` once the short jobs that wait are done, or when one of them stalls; at once from other threads.
+        """Call ``call`` once the short jobs that wait are done, this one too, or when one of them stalls; at once from
+        other threads.
 
         What wakes another thread is called in this way: waking it after each job makes the two fight for the
         interpreter. Without it, 0.93 × as many echoes a second through the server at 64 connections.
         """
-        if self._short.qsize() and get_ident() == self._leads_on:
+        if get_ident() == self._leads_on:
             self._owed.append(call)
         else:
             call()

@@ -32,7 +32,10 @@ class Deadlines:
     def watch(self, run: Deadlined) -> bool:
         """Let the timeout of an attempt strike that has just begun, or begins anew; whether it is the first of its
         length."""
-        runs = self.by_timeout.setdefault(run.timeout, deque())
+        runs = self.by_timeout.get(run.timeout)
+        if runs is None:
+            self.by_timeout[run.timeout] = deque([run])
+            return True
         while runs and runs[0].over:
             runs.popleft()
         runs.append(run)

@@ -558,10 +558,12 @@ class Emulator:
         """The checksum of the code that an attempt has run in that instance, as it is defined now. ``""`` where the
         function is gone, and for a directory of this machine whose package would take a while to make."""
         accepted = invocation.accepted
-        with self._baton:
-            pool = self.fleet.pool_of(accepted.function, accepted.qualifier, instance_id)
-            if pool is None:
-                return ""
+        pool = self.fleet.plans.known_pool(accepted.function, accepted.qualifier)
+        if pool is None:  # seldom, so that few answers wait for the baton
+            with self._baton:
+                pool = self.fleet.pool_of(accepted.function, accepted.qualifier, instance_id)
+        if pool is None:
+            return ""
         if pool.checksum is None:
             pool.checksum = self.control.checksum_of(pool.function)
         return pool.checksum

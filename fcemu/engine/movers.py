@@ -103,6 +103,8 @@ class Movers:
         self._saves_soon = False
         self._driving = False
         self._ticking = False
+        self._looks_soon = False
+        """Whether that thread looks again in time for a job that stalls."""
         self._looked_after = 0
         """How many steps there were when the thread that waits for real time looked last."""
 
@@ -320,10 +322,9 @@ class Movers:
                 # was killed at the last fact runs nothing.
                 if doing is not None and not closing.closed:
                     self._driving = leads = False
-                    self._execute(doing)
-                    if self._driving:
+                    leads = self._execute(doing)
+                    if not leads:
                         return
-                    self._driving = leads = True
         finally:
             if leads:
                 self._driving = False
@@ -376,8 +377,10 @@ class Movers:
         self.parking.unpark(wait)
         return True
 
-    def _execute(self, doing: Run | Errand) -> None:
-        """Run the handler, or an errand, on this thread; the baton is free meanwhile."""
+    def _execute(self, doing: Run | Errand) -> bool:
+        """Run the handler, or an errand, on this thread; the baton is free meanwhile. Returns whether this thread moves
+        the clock again. If it does, it begins before the end is recorded: what follows from that end, such as a report
+        that is due now, would wake another thread otherwise."""
         if isinstance(doing, Errand):
             self.outside.send(doing)
             if self.saving is not None:
@@ -387,20 +390,30 @@ class Movers:
                 failed = doing.go()
             finally:
                 self._baton.acquire()
+            leads = self._leads_again()
             self.outside.back(doing, failed)
-            return
+            return leads
         run = doing
         self.ending.begin(run)
         if self.saving is not None:
             self.keep()
             if run.over:
-                return  # its invocation could not be kept, so its handler must not run
+                return self._leads_again()  # its invocation could not be kept, so its handler must not run
         self._baton.release()
         try:
             finish = run.run_here(run.place.instance.run)
         finally:
             self._baton.acquire()
+        leads = self._leads_again()
         self.ending.ended(run, finish)
+        return leads
+
+    def _leads_again(self) -> bool:
+        """This thread moves the clock from now on, unless another one does; whether it moves it."""
+        if self._driving:
+            return False
+        self._driving = True
+        return True
 
     # The flowing clock.
 
@@ -446,6 +459,7 @@ class Movers:
         if self._crew.waits or self._looked_after != self.parking.steps:
             seconds = min(seconds, STALLED)
         self._looked_after = self.parking.steps
+        self._looks_soon = seconds <= STALLED
         self._agenda.wakes_at = later(now, duration(seconds * self.clock.rate))
         return seconds
 
@@ -518,7 +532,7 @@ class Movers:
                 self._crew.run(self._keep_and_begin_soon)
         if not self._ticking:
             self.pursue()
-        elif self._crew.waits:
+        elif not self._looks_soon and self._crew.waits:
             self._agenda.look_by(later(now, duration(STALLED * self.clock.rate)))
 
     def _begin(self, run: Run) -> None:

@@ -35,7 +35,8 @@ class Plan:
 
 
 class Plans:
-    """Plans of all functions and qualifiers. Every method is called with the baton held."""
+    """Plans of all functions and qualifiers. Every method but ``known_pool`` is called with the baton
+    held."""
 
     def __init__(self, world: World, runtime_of: Callable[[str], Runtime]) -> None:
         self._settings: Final = world.settings
@@ -87,6 +88,12 @@ class Plans:
                 backlog = self._backlogs[key] = Backlog(self._agenda)
             pool = self.pools[*key, resolved.version] = Pool(key, resolved.version, function, runtime, idle, backlog)
         return pool
+
+    def known_pool(self, ref: FunctionRef, qualifier: str) -> Pool | None:
+        """The instances of a qualifier that leads to one version, if its plan is made already; else ``None``. It may be
+        called without the baton: it looks at a table once, and a change puts another table in its place."""
+        plan = self._plans.get((ref, qualifier))
+        return None if plan is None or plan.resolved.shares else plan.pool
 
     def find(self, ref: FunctionRef, qualifier: str) -> Plan | None:
         """The plan of a qualifier; ``None`` where it means nothing now."""

@@ -416,7 +416,7 @@ class Attempt(Generic[S, W, T]):
 
     def _step(self, strand: S, step: Step) -> None:
         before = strand.doing
-        strand.doing = after = next_doing(before, step)
+        strand.doing = after = STEPS[before].get(step) or next_doing(before, step)  # it raises
         self.awake += (after is Doing.RUNS) - (before is Doing.RUNS)
 
     def add(self, strand: S, order: int | None = None) -> None:
@@ -488,7 +488,7 @@ class Attempt(Generic[S, W, T]):
             return False
         if strand.waits_in is not None:
             self.wake(strand.waits_in)  # its thread has left that wait by an exception
-        counted = self.count_again(strand) or strand.doing is Doing.RUNS
+        counted = strand.doing is Doing.RUNS or self.count_again(strand)
         self._step(strand, Step.END)
         self.others.discard(strand)
         return counted

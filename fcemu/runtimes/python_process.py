@@ -175,6 +175,8 @@ class PythonProcess:
             "io_grace": call.clock.io_grace(),
             "result_bytes": RESULT_BYTES,
             "account": {"id": account.id, "region": account.region},
+            "qualifier": call.qualifier,
+            "version": call.version,
             "function": {
                 "service": function.ref.service,
                 "name": function.ref.name,
@@ -201,9 +203,7 @@ def _head(call: Call, hook: str = "") -> str:
         more += f', "http": {to_json(_request(call.http))}'
     return (
         f'{{"kind": "invoke", "request_id": {_quoted(call.request_id)}, "attempt": {call.attempt}, '
-        f'"retry_count": {call.retry_count}, '
-        f'"qualifier": {_quoted(call.qualifier)}, "version": {_quoted(call.version)}, '
-        f'"credentials": [{", ".join(map(_quoted, call.credentials))}]{more}}}'
+        f'"retry_count": {call.retry_count}, "credentials": [{", ".join(map(_quoted, call.credentials))}]{more}}}'
     )
 
 

@@ -14,7 +14,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from contextvars import Context
+from contextvars import Context, ContextVar
 from datetime import timedelta
 from types import ModuleType
 from typing import Any, Final, NamedTuple
@@ -23,6 +23,7 @@ from fcemu.handler.calling import NotInitialized, call_handler, failure_of, init
 from fcemu.handler.child.channel import Channel, to_json
 from fcemu.handler.child.debugger import wait_for_debugger
 from fcemu.handler.child.dial import Dial
+from fcemu.handler.child.keys import TABLE, Keys
 from fcemu.handler.child.parking import HERE, Parking, Strand
 from fcemu.handler.clock import Abandoned
 from fcemu.handler.documents import library_here
@@ -47,19 +48,16 @@ _STACK_MB: Final = 8
 _STARTS: Final = ("_start_new_thread", "_start_joinable_thread")
 """What starts a thread for ``threading``, up to Python 3.12 and from 3.13 on."""
 _STATUS: Final = 1
-_Frame = tuple[str, bytes]
-OUT_OF_MEMORY: Final[_Frame] = (to_json({"kind": "out of memory"}), b"")
+_Frame = tuple[bytes, bytes]
+"""What a frame begins with, and its body."""
+OUT_OF_MEMORY: Final[_Frame] = (b'{"kind": "out of memory"}', b"")
 _MARK: Final = "FCEMU_INSTANCE"
 """Marks what this process starts, where it was started by itself (``runtimes/child/guardian.py``)."""
 _LINES_TOLD: Final = 32
 
-_raw: Callable[[str], Any] = str
-_VARIABLES: Any = os.environ
-if hasattr(os, "environb"):  # the same, and quicker
-    _raw, _VARIABLES = os.fsencode, os.environb
-_TZ: Final = _raw("TZ")
-_ABANDONED: Final = to_json({"kind": "abandoned"})
-_RETURNED: Final = to_json({"kind": "returned", "http": None})
+_TZ: Final = os.fsencode("TZ") if hasattr(os, "environb") else "TZ"
+_ABANDONED: Final = b'{"kind": "abandoned"}'
+_RETURNED: Final = b'{"kind": "returned", "http": null}'
 
 
 def prepare() -> None:
@@ -74,6 +72,7 @@ def run(channel: Channel, dial: Dial) -> None:
     parking = Parking(channel, dial, spec["io_grace"])
     if hasattr(os, "register_at_fork"):
         os.register_at_fork(after_in_child=lambda: _be_outside(channel))
+    SOURCE.ask(_source)
     instance, most = _Instance(spec, parking), spec["result_bytes"] + 1
     channel.send({"kind": "started", "pid": os.getpid(), "lookout": _look_out(), "library": library_here()})
     while True:
@@ -149,19 +148,44 @@ class _Request(NamedTuple):
         return self.headers
 
 
-class _Call(NamedTuple):
+class _Told(NamedTuple):
+    """What is the same in all attempts of an instance."""
+
     function: _Function
     account: _Account
     qualifier: str
     version: str
-    request_id: str
-    attempt: int
-    retry_count: int
-    payload: bytes
-    clock: Strand
-    credentials: list[str]
-    hook: str
-    http: _Request | None
+
+
+class _Call:
+    """One attempt. ``told``: of its instance. ``header``: of the frame that began it."""
+
+    def __init__(self, told: _Told, header: dict[str, Any], payload: bytes, clock: Strand) -> None:
+        self.function, self.account, self.qualifier, self.version = told
+        self.request_id: Final[str] = header["request_id"]
+        self.attempt: Final[int] = header["attempt"]
+        self.retry_count: Final[int] = header["retry_count"]
+        self.credentials: Final[list[str]] = header["credentials"]
+        self.hook: Final[str] = header.get("hook", "")
+        self.http: Final = _Request(**header["http"]) if "http" in header else None
+        self.payload: Final = payload
+        self.clock: Final = clock
+        self._source: Source | None = None
+
+    def source(self) -> Source:
+        """Where its ``uuid1`` come from."""
+        if self._source is None:
+            self._source = Source(self.request_id, self.attempt)
+        return self._source
+
+
+_CALL: Final[ContextVar[_Call | None]] = ContextVar("fcemu_call", default=None)
+"""The attempt that runs in a context."""
+
+
+def _source() -> Source | None:
+    call = _CALL.get()
+    return None if call is None else call.source()
 
 
 def _function_of(told: dict[str, Any]) -> _Function:
@@ -207,13 +231,14 @@ class _Instance:
         self._parking: Final = parking
         self._request_id = ""
         self._memory_mb: Final = spec["function"]["memory_mb"]
-        self._places: Final = {_raw(name): place for name, place in spec["keys"].items()}
-        self._keys: dict[Any, Any] = {}
+        self._keys: Final = Keys(spec["keys"])
+        self._zone: str | bytes | None = None
+        """``TZ`` when it was looked at last."""
         self._debug_port: int | None = spec["debug_port"]
         self._limits_memory: Final = self._debug_port is None  # a debugger needs some of its own
         self._initialized = not spec["function"]["initializer"]
         self._function: Final = _function_of(spec["function"])
-        self._account: Final = _Account(**spec["account"])
+        self._told: Final = _Told(self._function, _Account(**spec["account"]), spec["qualifier"], spec["version"])
         self._modules: Final = _Modules(self._function.code)
         self._set_up_process(spec)
 
@@ -249,57 +274,32 @@ class _Instance:
         self._request_id = header["request_id"]
         strand = self._parking.begin()
         try:
-            return Context().run(self._run, self._call(header, payload, strand), strand)
+            self._keys.renew(header["credentials"])
+            return Context().run(self._run, _Call(self._told, header, payload, strand))
         finally:
             self._parking.finish(strand)
             forget_holders(HERE)
-            self._flush()
+            if (sys.stdout, sys.stderr) != self._streams:
+                self._flush()
 
-    def _call(self, header: dict[str, Any], payload: bytes, strand: Strand) -> _Call:
-        http = header.get("http")
-        call = _Call(
-            function=self._function,
-            account=self._account,
-            qualifier=header["qualifier"],
-            version=header["version"],
-            request_id=header["request_id"],
-            attempt=header["attempt"],
-            retry_count=header["retry_count"],
-            payload=payload,
-            clock=strand,
-            credentials=header["credentials"],
-            hook=header.get("hook", ""),
-            http=http and _Request(**http),
-        )
-        self._renew_keys(call.credentials)
-        return call
-
-    def _renew_keys(self, credentials: list[str]) -> None:
-        """Each attempt has temporary keys of its own; those that the code has overwritten stay."""
-        keys = {name: _raw(credentials[place]) for name, place in self._places.items()}
-        for name, value in keys.items():
-            if _VARIABLES.get(name) == self._keys.get(name):
-                _VARIABLES[name] = value
-        self._keys = keys
-
-    def _run(self, call: _Call, strand: Strand) -> _Frame:
-        CLOCK.set(strand)
-        SOURCE.set(Source(call.request_id, call.attempt))
-        zone = _VARIABLES.get(_TZ)
-        local = zone_named(zone and os.fsdecode(zone))
-        ZONE.set(local)
-        ZONE.fall_back_on(local)  # all code in this process is the handler's
+    def _run(self, call: _Call) -> _Frame:
+        CLOCK.set(call.clock)
+        _CALL.set(call)
+        zone = TABLE.get(_TZ)
+        if zone != self._zone:
+            self._zone = zone
+            ZONE.fall_back_on(zone_named(zone and os.fsdecode(zone)))  # all code in this process is the handler's
         try:
             frame = self._called(call)
         except NotInitialized as failed:
             if isinstance(failed.__cause__, MemoryError):
                 return OUT_OF_MEMORY
-            return to_json({"kind": "not initialized", "name": failed.name}), failed.document
+            return _json({"kind": "not initialized", "name": failed.name}), failed.document
         except Abandoned:
             return _ABANDONED, b""
         except BaseException as ended:  # SystemExit and its like end the process in FC: its parent does that
             self._flush()
-            return to_json({"kind": "exits", "lines": _lines_of(ended)}), b""
+            return _json({"kind": "exits", "lines": _lines_of(ended)}), b""
         if self._limits_memory and _most_kb() > self._memory_mb * 1024:
             return OUT_OF_MEMORY
         return frame
@@ -321,7 +321,7 @@ class _Instance:
             name, document = failure_of(error, call)
             # The document of code that cannot be loaded does not say where.
             lines = _lines_of(error.__cause__) if isinstance(error, LoadFailed) else []
-            frame = to_json({"kind": "failed", "name": name, "lines": lines}), document
+            frame = _json({"kind": "failed", "name": name, "lines": lines}), document
         if self._function.pre_freeze:
             pre_freeze(self._modules, call, _write)
         return frame
@@ -334,8 +334,12 @@ class _Instance:
                     stream.flush()
 
 
-def _returned(answer: Answer) -> str:
-    return to_json({"kind": "returned", "http": [answer.status, answer.headers]})
+def _returned(answer: Answer) -> bytes:
+    return _json({"kind": "returned", "http": [answer.status, answer.headers]})
+
+
+def _json(header: dict[str, Any]) -> bytes:
+    return to_json(header).encode()
 
 
 def _lines_of(error: BaseException | None) -> list[str]:

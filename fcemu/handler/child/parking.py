@@ -21,7 +21,7 @@ from fcemu.handler.child.strikes import strike_here, strike_main_thread
 from fcemu.handler.clock import Abandoned, Held
 from fcemu.handler.lock_waits import LOCK_SECONDS, LockWaits, pauses
 from fcemu.handler.locks import RealLock, acquire
-from fcemu.handler.strands import REST_SECONDS, Attempt, Beside, Doing, Move
+from fcemu.handler.strands import END, REST_SECONDS, Attempt, Beside, Doing, Move
 from fcemu.handler.strands import Strand as StrandOfTable
 from fcemu.handler.strands import Wait as WaitOfTable
 from fcemu.handler.threads import computed_ns, has_ended, is_of_pool
@@ -139,8 +139,7 @@ class Strand(StrandOfTable):
             wait.sleeps = True
             wait.wait(seconds)
             return
-        text = f"a thread that the handler did not start with threading.Thread slept {seconds:g} real seconds"
-        self.warn(text)
+        self.warn(f"a thread that the handler did not start with threading.Thread slept {seconds:g} real seconds")
         _REAL.sleep(seconds)
 
     def abandon(self) -> NoReturn:
@@ -254,9 +253,13 @@ class Parking:
             self._let_rest(attempt)
         with self._lock:
             self.strands.pop(strand.thread, None)
-            attempt.move(Move.END)
+            attempt.move(END)
             if self._listener.parked:  # without the main thread, which waited for something real
                 self._listener.stop()
+            if not attempt.others and strand.waits_in is None:
+                attempt.end(strand)
+                del attempt.first  # it holds the attempt, and only the collector would find the two
+                return
             ended = attempt.dismiss()
             for wait in ended:
                 wait.abandoned = wait.lock is None  # else it waits on, in real time
@@ -329,11 +332,9 @@ class Parking:
             if wait.released:
                 return False
             counts = self.counts(wait.strand)
-            if counts and self._attempt.told:
+            if self._attempt.told if counts else seconds is not None:
                 raise Abandoned
             if seconds is not None:
-                if not counts:
-                    raise Abandoned
                 wait.until = self.dial.elapsed_ns() + nanoseconds(seconds)
             next_one = self._begin_to_wait(wait)
         rouse(next_one)
@@ -403,8 +404,8 @@ class Parking:
             _REAL.sleep(min(max(self.io_grace / 4, 0.01), 1.0))
             with self._lock:
                 attempt = self._attempt
-                waits = any(wait.until is not None for wait in attempt.waits())
-                if attempt.over or attempt.awake <= 0 or not waits or self.dial.flows():
+                over = attempt.over or attempt.awake <= 0 or self.dial.flows()
+                if over or all(wait.until is None for wait in attempt.waits()):
                     self._watching = False
                     self._tell_held_up(False)
                     return
@@ -555,8 +556,7 @@ class Parking:
         self._listener.prepare()
         self._number += 1
         self._held_up = False
-        now = self.dial.elapsed_ns()
-        first = self._attempt.first_wait()
+        now, first = self.dial.elapsed_ns(), self._attempt.first_wait()
         header = {
             "kind": "park",
             "number": self._number,
