@@ -5,11 +5,11 @@ import sqlite3
 import threading
 from array import array
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import fields, is_dataclass
 from io import BytesIO
-from itertools import chain
+from itertools import chain, islice
 from operator import attrgetter, methodcaller
 from typing import Any, Final
 from weakref import finalize
@@ -17,17 +17,11 @@ from weakref import finalize
 from fcemu.core.errors import StoreError
 from fcemu.core.facts import Accepted, Fact
 
-_SETTINGS: Final = ("journal_mode=MEMORY", "synchronous=OFF", "locking_mode=EXCLUSIVE", "cache_size=-8000")
-"""Nothing of it has to survive the process, but what fails is undone; the cache has 8 MB."""
-_TABLES: Final = (
-    "CREATE TABLE portions (first INTEGER PRIMARY KEY, facts BLOB NOT NULL)",
-    "CREATE TABLE invocations (id TEXT PRIMARY KEY, places BLOB NOT NULL) WITHOUT ROWID",
-)
-_UNWRITTEN: Final = 16
-"""So many portions are written together: each statement of SQLite lets another thread have the interpreter, which costs
-a server more than the statement itself while the thread that waits for it holds the baton."""
-_ROWS: Final = 400
-"""How many rows a statement has at most: SQLite may take no more than 999 values."""
+_SETTINGS: Final = ("journal_mode=MEMORY", "synchronous=OFF", "locking_mode=EXCLUSIVE", "cache_size=-2000")
+"""Nothing of it has to survive the process, but what fails is undone. The cache has 2 MB; SQLite
+writes to the file once a quarter of it has changed, in one go."""
+_MARKS: Final = 900
+"""How many values a statement has at most: SQLite may be built to take no more than 999."""
 _AT_HAND: Final = 8
 """How many portions stay in memory that were read last: the facts of one invocation may be in several."""
 
@@ -72,6 +66,42 @@ def _read(written: bytes) -> list[Fact]:
     return [kind(*each) for kind, each in zip(kinds, values, strict=True)]
 
 
+class _Table:
+    """A table of blobs by a key.
+
+    The newest rows stay in memory until one statement writes ``together`` of them. Each statement of SQLite lets
+    another thread have the interpreter. While this thread holds the baton, that costs a server more than to write.
+    """
+
+    def __init__(self, db: sqlite3.Connection, name: str, kind: str, together: int) -> None:
+        self._db: Final = db
+        self._new: Final[dict[Any, bytes]] = {}
+        self._together: Final = together
+        self._write: Final = f"INSERT OR REPLACE INTO {name} VALUES {', '.join(['(?, ?)'] * together)}"
+        self._read: Final = f"SELECT key, what FROM {name} WHERE key IN "
+        db.execute(f"CREATE TABLE {name} {kind}")
+
+    def make_room(self) -> None:
+        """Write rows to the file where that is worth it."""
+        while len(self._new) >= self._together:
+            rows = [*islice(self._new.items(), self._together)]
+            self._db.execute(self._write, [*chain.from_iterable(rows)])
+            for key, _ in rows:
+                del self._new[key]
+
+    def put(self, rows: Iterable[tuple[Any, bytes]]) -> None:
+        """Take rows, each in place of the one of the same key; nothing is written yet."""
+        self._new.update(rows)
+
+    def get(self, keys: Sequence[Any]) -> dict[Any, bytes]:
+        """What there is of these keys."""
+        found: dict[Any, bytes] = {}
+        for start in range(0, len(keys), _MARKS):
+            some = keys[start : start + _MARKS]
+            found.update(self._db.execute(f"{self._read}({', '.join('?' * len(some))})", some))
+        return found | {key: self._new[key] for key in keys if key in self._new}
+
+
 class OverflowFile:
     """Implements ``Overflow``: facts in the portions in which they came, and where those of each invocation are.
 
@@ -83,18 +113,16 @@ class OverflowFile:
         self._lock: Final = threading.Lock()
         self._firsts: Final = array("Q")
         """Where the portions begin."""
-        self._unwritten: dict[int, bytes] = {}
-        """The newest portions, by where they begin, which are not in the database yet."""
-        self._ended: dict[str, bytes] = {}
-        """Where the facts are of invocations that ended with those portions."""
         self._at_hand: Final[dict[int, list[Fact]]] = {}
         """Some portions that were read, each by where it begins."""
         with self._said():
             db = sqlite3.connect("", isolation_level=None, check_same_thread=False)
             self._db: Final = db
             finalize(self, db.close)
-            for statement in (*map("PRAGMA {}".format, _SETTINGS), *_TABLES):
-                db.execute(statement)
+            for setting in _SETTINGS:
+                db.execute(f"PRAGMA {setting}")
+            self._portions: Final = _Table(db, "portions", "(key INTEGER PRIMARY KEY, what BLOB)", 16)
+            self._places: Final = _Table(db, "places", "(key TEXT PRIMARY KEY, what BLOB) WITHOUT ROWID", 400)
 
     @contextmanager
     def _said(self) -> Iterator[None]:
@@ -110,20 +138,11 @@ class OverflowFile:
 
     def take(self, after: int, facts: Sequence[Fact], ended: Sequence[tuple[str, bytes]]) -> None:
         with self._said():
-            if len(self._unwritten) >= _UNWRITTEN:
-                self._write("portions", self._unwritten)
-                self._write("invocations", self._ended)
-                self._unwritten, self._ended = {}, {}
-            self._unwritten[after] = _written(facts)
-            self._ended.update(ended)
+            self._portions.make_room()
+            self._places.make_room()
+            self._portions.put([(after, _written(facts))])
+            self._places.put(ended)
             self._firsts.append(after)
-
-    def _write(self, table: str, rows: Mapping[Any, bytes]) -> None:
-        values = [*chain.from_iterable(rows.items())]
-        for start in range(0, len(values), 2 * _ROWS):
-            some = values[start : start + 2 * _ROWS]
-            marks = ", ".join(["(?, ?)"] * (len(some) // 2))
-            self._db.execute(f"INSERT OR REPLACE INTO {table} VALUES {marks}", some)
 
     def read(self, places: Iterable[int]) -> list[Fact]:
         with self._said():
@@ -136,27 +155,14 @@ class OverflowFile:
     def _portion(self, first: int) -> list[Fact]:
         facts = self._at_hand.get(first)
         if facts is None:
-            written = self._unwritten.get(first)
-            if written is None:
-                (written,) = self._db.execute("SELECT facts FROM portions WHERE first = ?", (first,)).fetchone()
-            facts = self._at_hand[first] = _read(written)
+            facts = self._at_hand[first] = _read(self._portions.get([first])[first])
             if len(self._at_hand) > _AT_HAND:
                 del self._at_hand[next(iter(self._at_hand))]
         return facts
 
     def find(self, request_id: str) -> bytes | None:
         with self._said():
-            return self._places_of([request_id]).get(request_id)
-
-    def _places_of(self, ids: Sequence[str]) -> dict[str, bytes]:
-        """Where the facts are of those invocations among these that are here."""
-        found = {each: self._ended[each] for each in ids if each in self._ended}
-        others = [each for each in ids if each not in found]
-        for start in range(0, len(others), _ROWS):
-            some = others[start : start + _ROWS]
-            marks = ", ".join("?" * len(some))
-            found.update(self._db.execute(f"SELECT id, places FROM invocations WHERE id IN ({marks})", some))
-        return found
+            return self._places.get([request_id]).get(request_id)
 
     def accepted(self, after: int = -1) -> Iterator[bytes]:
         number = max(bisect_right(self._firsts, after) - 1, 0)
@@ -165,6 +171,6 @@ class OverflowFile:
             with self._said():
                 facts = enumerate(self._portion(first), first)
                 ids = [fact.request_id for place, fact in facts if type(fact) is Accepted and place > after]
-                places = self._places_of(ids)
+                places = self._places.get(ids)
             yield from (places[each] for each in ids if each in places)
             number += 1
