@@ -1,10 +1,11 @@
 """Invocation, Attempt, the states and the transition table."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from enum import StrEnum
+from struct import iter_unpack
 from sys import intern
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from fcemu.core.facts import (
     Accepted,
@@ -96,6 +97,8 @@ MOVING: Final = frozenset(kind for row in TRANSITIONS.values() for kind in row)
 
 End = Succeeded | Failed | Stopped | Expired | Invalid
 """The facts that lead to a state in which an invocation stays."""
+_ENDS: Final = {kind: state for row in TRANSITIONS.values() for kind, state in row.items() if state in TERMINAL}
+"""That state, by the kind of fact."""
 
 
 class ImpossibleMove(RuntimeError):
@@ -110,6 +113,11 @@ def next_state(state: State, kind: type[Any]) -> State:
         return TRANSITIONS[state][kind]
     except KeyError:
         raise ImpossibleMove(f"{kind.__name__} cannot happen to an invocation that is {state}") from None
+
+
+def places_in(written: bytes) -> list[int]:
+    """The places of facts, from ``Invocation.places``."""
+    return [place for (place,) in iter_unpack("<I", written)]
 
 
 @value
@@ -256,10 +264,8 @@ class Invocation:
 
     def summary(self) -> "Summary":
         """What stays in memory of one that has ended, once all its facts are kept elsewhere."""
-        function, qualifier, synchronous = self.function, intern(self.qualifier), self.synchronous
-        return Summary(
-            self.id, self.at, function, qualifier, synchronous, self.task_id, self.state, self.ended, self.places
-        )
+        assert self.end is not None
+        return summary_of((self.accepted, self.end), self.places)
 
     def apply(self, fact: Fact) -> None:
         """Fold one more fact in. Raises ``ImpossibleMove``."""
@@ -405,6 +411,24 @@ class Summary:
     @property
     def finished(self) -> bool:
         return True
+
+
+def summary_of(facts: Sequence[Fact], places: bytes) -> Summary:
+    """The summary of an invocation that has ended, which these facts come to; ``places`` is where they are."""
+    accepted = cast(Accepted, facts[0])
+    end = next(fact for fact in reversed(facts) if type(fact) in _ENDS)
+    function, qualifier, state = accepted.function, intern(accepted.qualifier), _ENDS[type(end)]
+    return Summary(
+        accepted.request_id,
+        accepted.at,
+        function,
+        qualifier,
+        accepted.synchronous,
+        accepted.task_id,
+        state,
+        end.at,
+        places,
+    )
 
 
 Recorded = Invocation | Summary

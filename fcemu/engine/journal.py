@@ -20,11 +20,11 @@ from fcemu.core.facts import (
     InvocationFact,
     to_json,
 )
-from fcemu.core.invocation import Invocation, Recorded, Summary
+from fcemu.core.invocation import Invocation, Recorded, Summary, places_in
 from fcemu.core.metrics import Numbers, copied, count_facts, count_invocation, measure
 from fcemu.core.names import FunctionRef
 from fcemu.core.values import value
-from fcemu.engine.invocations import PLACE, Invocations, folded, places_in
+from fcemu.engine.invocations import PLACE, Invocations, folded
 from fcemu.engine.ports import Messages, Overflow
 from fcemu.engine.tail import LONG, Tail
 
@@ -129,8 +129,9 @@ class Journal(Sequence[Fact]):
         recorded = self._here.get(recorded.id, recorded)  # another fact may have come
         if isinstance(recorded, Invocation):
             return recorded
-        places = self.invocations.places(recorded)
-        facts = self._read(places_in(places))
+        overflow = self.invocations.overflow
+        there = None if overflow is None else overflow.find(recorded.id)
+        facts, places = there or (self._read(places_in(recorded.places)), recorded.places)
         if facts[0] is FORGOTTEN:
             raise LookupError(f"the invocation {recorded.id} is no longer kept")
         return folded(facts, places)

@@ -40,6 +40,11 @@ def written(places):
     return pack(f"<{len(places)}I", *places)
 
 
+def there(facts, places):
+    """What the file tells of an invocation."""
+    return [facts[place] for place in places], written(places)
+
+
 def take_all(file, facts, places, start=0):
     """Portions of different lengths, each with the invocations that end in it."""
     while start < len(facts):
@@ -54,16 +59,16 @@ def test_facts_and_the_places_of_those_of_each_invocation_are_as_they_came():
     take_all(file, facts, places)
     assert file.read(range(len(facts))) == facts
     for request_id, theirs in places.items():
-        assert file.find(request_id) == written(theirs)
+        assert file.find(request_id) == there(facts, theirs)
     assert file.find("another") is None
 
 
 def test_invocations_come_in_the_order_in_which_they_were_accepted():
     file, (facts, places) = OverflowFile(), lives(2)
     take_all(file, facts, places)
-    assert list(file.accepted()) == [written(each) for each in places.values()]
+    assert list(file.accepted()) == [there(facts, each) for each in places.values()]
     after = facts.index(next(fact for fact in facts[1_000:] if type(fact) is Accepted))
-    assert list(file.accepted(after)) == [written(each) for each in places.values() if each[0] > after]
+    assert list(file.accepted(after)) == [there(facts, each) for each in places.values() if each[0] > after]
 
 
 def test_an_invocation_that_left_memory_once_more_is_where_it_is_now():
@@ -73,8 +78,9 @@ def test_an_invocation_that_left_memory_once_more_is_where_it_is_now():
     late = [Succeeded(T0, each) for each in again]
     now = {each: [*places[each], len(facts) + n] for n, each in enumerate(again)}
     file.take(len(facts), late, [(each, written(now[each])) for each in again])
-    assert [file.find(each) for each in again] == [written(now[each]) for each in again]
-    assert list(file.accepted()) == [written(each) for each in (places | now).values()]
+    facts += late
+    assert [file.find(each) for each in again] == [there(facts, now[each]) for each in again]
+    assert list(file.accepted()) == [there(facts, each) for each in (places | now).values()]
 
 
 def test_what_a_full_disk_refuses_is_not_taken_and_the_rest_stays_readable():
@@ -87,4 +93,4 @@ def test_what_a_full_disk_refuses_is_not_taken_and_the_rest_stays_readable():
     file._db.execute("PRAGMA max_page_count=1000000")
     take_all(file, facts, places, taken)
     assert file.read(range(len(facts))) == facts
-    assert list(file.accepted()) == [written(each) for each in places.values()]
+    assert list(file.accepted()) == [there(facts, each) for each in places.values()]
