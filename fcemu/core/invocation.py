@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from enum import StrEnum
-from struct import iter_unpack
+from struct import iter_unpack, pack
 from sys import intern
 from typing import Any, Final, cast
 
@@ -115,9 +115,18 @@ def next_state(state: State, kind: type[Any]) -> State:
         raise ImpossibleMove(f"{kind.__name__} cannot happen to an invocation that is {state}") from None
 
 
+PLACE: Final = 4
+"""How many bytes the place of a fact has in ``Invocation.places``."""
+
+
 def places_in(written: bytes) -> list[int]:
     """The places of facts, from ``Invocation.places``."""
     return [place for (place,) in iter_unpack("<I", written)]
+
+
+def written_places(places: Sequence[int]) -> bytes:
+    """Places of facts, for ``Invocation.places``."""
+    return pack(f"<{len(places)}I", *places)
 
 
 @value
@@ -392,10 +401,10 @@ _FOLDS: Final[dict[type[Any], Callable[[Invocation, Any], None]]] = {
 
 @value
 class Summary:
-    """What lists ask of an invocation that has ended and whose facts are in the store alone.
+    """What lists ask of an invocation that has ended and whose facts have left memory.
 
     It answers to the same names as ``Invocation``. Who needs more asks the journal for the whole invocation, which
-    reads the store.
+    reads its facts back.
     """
 
     id: str

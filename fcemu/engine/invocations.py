@@ -6,11 +6,9 @@ from itertools import starmap
 from typing import Final, cast
 
 from fcemu.core.facts import Accepted, Fact
-from fcemu.core.invocation import Invocation, Recorded, summary_of
+from fcemu.core.invocation import PLACE, Invocation, Recorded, summary_of
 from fcemu.engine.ports import Overflow
 
-PLACE: Final = 4
-"""How many bytes the place of a fact has in ``Invocation.places``."""
 _IN_MEMORY: Final = 1 << 32
 """A place that is behind those of all facts that have left memory."""
 

@@ -18,8 +18,8 @@ from fcemu.core.facts import Accepted, Fact
 from fcemu.core.invocation import places_in
 
 _SETTINGS: Final = ("journal_mode=MEMORY", "synchronous=OFF", "locking_mode=EXCLUSIVE", "cache_size=-2000")
-"""Nothing of it has to survive the process, but what fails is undone. The cache has 2 MB; SQLite
-writes to the file once a quarter of it has changed, in one go."""
+"""Nothing of it has to survive the process, but what fails is undone. The cache has 2 MB; SQLite writes to the file
+whenever a quarter of it has changed."""
 _MARKS: Final = 900
 """How many values a statement has at most: SQLite may be built to take no more than 999."""
 _AT_HAND: Final = 8

@@ -2,12 +2,12 @@
 
 from datetime import UTC, datetime, timedelta
 from random import Random
-from struct import pack
 
 import pytest
 
 from fcemu.core.errors import StoreError
 from fcemu.core.facts import Accepted, Finished, Started, Succeeded
+from fcemu.core.invocation import written_places
 from fcemu.core.names import FunctionRef
 from fcemu.core.outcome import Returned
 from fcemu.stores.overflow import OverflowFile
@@ -36,13 +36,9 @@ def lives(seed):
     return facts, places
 
 
-def written(places):
-    return pack(f"<{len(places)}I", *places)
-
-
 def there(facts, places):
     """What the file tells of an invocation."""
-    return [facts[place] for place in places], written(places)
+    return [facts[place] for place in places], written_places(places)
 
 
 def take_all(file, facts, places, start=0):
@@ -50,7 +46,7 @@ def take_all(file, facts, places, start=0):
     while start < len(facts):
         end = min(start + 100 + start % 50, len(facts))
         over = [each.request_id for each in facts[start:end] if type(each) is Succeeded]
-        file.take(start, facts[start:end], [(each, written(places[each])) for each in over])
+        file.take(start, facts[start:end], [(each, written_places(places[each])) for each in over])
         start = end
 
 
@@ -77,7 +73,7 @@ def test_an_invocation_that_left_memory_once_more_is_where_it_is_now():
     again = [next(iter(places)), list(places)[-1]]
     late = [Succeeded(T0, each) for each in again]
     now = {each: [*places[each], len(facts) + n] for n, each in enumerate(again)}
-    file.take(len(facts), late, [(each, written(now[each])) for each in again])
+    file.take(len(facts), late, [(each, written_places(now[each])) for each in again])
     facts += late
     assert [file.find(each) for each in again] == [there(facts, now[each]) for each in again]
     assert list(file.accepted()) == [there(facts, each) for each in (places | now).values()]
