@@ -1,10 +1,11 @@
 """Invocation, Attempt, the states and the transition table."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from enum import StrEnum
+from struct import iter_unpack, pack
 from sys import intern
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from fcemu.core.facts import (
     Accepted,
@@ -96,6 +97,8 @@ MOVING: Final = frozenset(kind for row in TRANSITIONS.values() for kind in row)
 
 End = Succeeded | Failed | Stopped | Expired | Invalid
 """The facts that lead to a state in which an invocation stays."""
+_ENDS: Final = {kind: state for row in TRANSITIONS.values() for kind, state in row.items() if state in TERMINAL}
+"""That state, by the kind of fact."""
 
 
 class ImpossibleMove(RuntimeError):
@@ -110,6 +113,20 @@ def next_state(state: State, kind: type[Any]) -> State:
         return TRANSITIONS[state][kind]
     except KeyError:
         raise ImpossibleMove(f"{kind.__name__} cannot happen to an invocation that is {state}") from None
+
+
+PLACE: Final = 4
+"""How many bytes the place of a fact has in ``Invocation.places``."""
+
+
+def places_in(written: bytes) -> list[int]:
+    """The places of facts, from ``Invocation.places``."""
+    return [place for (place,) in iter_unpack("<I", written)]
+
+
+def written_places(places: Sequence[int]) -> bytes:
+    """Places of facts, for ``Invocation.places``."""
+    return pack(f"<{len(places)}I", *places)
 
 
 @value
@@ -256,10 +273,8 @@ class Invocation:
 
     def summary(self) -> "Summary":
         """What stays in memory of one that has ended, once all its facts are kept elsewhere."""
-        function, qualifier, synchronous = self.function, intern(self.qualifier), self.synchronous
-        return Summary(
-            self.id, self.at, function, qualifier, synchronous, self.task_id, self.state, self.ended, self.places
-        )
+        assert self.end is not None
+        return summary_of((self.accepted, self.end), self.places)
 
     def apply(self, fact: Fact) -> None:
         """Fold one more fact in. Raises ``ImpossibleMove``."""
@@ -386,10 +401,10 @@ _FOLDS: Final[dict[type[Any], Callable[[Invocation, Any], None]]] = {
 
 @value
 class Summary:
-    """What lists ask of an invocation that has ended and whose facts are in the store alone.
+    """What lists ask of an invocation that has ended and whose facts have left memory.
 
     It answers to the same names as ``Invocation``. Who needs more asks the journal for the whole invocation, which
-    reads the store.
+    reads its facts back.
     """
 
     id: str
@@ -405,6 +420,24 @@ class Summary:
     @property
     def finished(self) -> bool:
         return True
+
+
+def summary_of(facts: Sequence[Fact], places: bytes) -> Summary:
+    """The summary of an invocation that has ended, which these facts come to; ``places`` is where they are."""
+    accepted = cast(Accepted, facts[0])
+    end = next(fact for fact in reversed(facts) if type(fact) in _ENDS)
+    function, qualifier, state = accepted.function, intern(accepted.qualifier), _ENDS[type(end)]
+    return Summary(
+        accepted.request_id,
+        accepted.at,
+        function,
+        qualifier,
+        accepted.synchronous,
+        accepted.task_id,
+        state,
+        end.at,
+        places,
+    )
 
 
 Recorded = Invocation | Summary

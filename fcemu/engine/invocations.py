@@ -2,15 +2,13 @@
 
 from collections.abc import Collection, Iterator, Mapping, Sequence, ValuesView
 from heapq import merge
-from struct import iter_unpack
+from itertools import starmap
 from typing import Final, cast
 
 from fcemu.core.facts import Accepted, Fact
-from fcemu.core.invocation import Invocation, Recorded, Summary
+from fcemu.core.invocation import PLACE, Invocation, Recorded, summary_of
 from fcemu.engine.ports import Overflow
 
-PLACE: Final = 4
-"""How many bytes the place of a fact has in ``Invocation.places``."""
 _IN_MEMORY: Final = 1 << 32
 """A place that is behind those of all facts that have left memory."""
 
@@ -18,11 +16,6 @@ _IN_MEMORY: Final = 1 << 32
 def place_of(recorded: Recorded) -> int:
     """Where in the journal the fact is that began an invocation, once that has left memory."""
     return int.from_bytes(recorded.places[:PLACE], "little") if recorded.places else _IN_MEMORY
-
-
-def places_in(written: bytes) -> list[int]:
-    """The places of facts, from ``Invocation.places``."""
-    return [place for (place,) in iter_unpack("<I", written)]
 
 
 def folded(facts: Sequence[Fact], places: bytes) -> Invocation:
@@ -66,14 +59,8 @@ class Invocations(Mapping[str, Recorded]):
         found = self.here.get(request_id)
         if found is not None or self.overflow is None:
             return found
-        places = self.overflow.find(request_id)
-        return None if places is None else _summary(self.overflow, places)
-
-    def places(self, summary: Summary) -> bytes:
-        """Where the facts of an invocation are that is not in memory. It may have come back and left once more since
-        the summary was made."""
-        there = None if self.overflow is None else self.overflow.find(summary.id)
-        return summary.places if there is None else there
+        there = self.overflow.find(request_id)
+        return None if there is None else summary_of(*there)
 
     def __contains__(self, request_id: object) -> bool:
         if request_id in self.here:
@@ -98,7 +85,7 @@ class Invocations(Mapping[str, Recorded]):
         here = sorted(self.here.values(), key=place_of)  # what came back stands at the end
         ids = [one.id for one in here]
         there = self.overflow
-        left = iter(()) if there is None else (_summary(there, places) for places in there.accepted(place))
+        left = iter(()) if there is None else starmap(summary_of, there.accepted(place))
         if request_id in self.here:
             here = here[ids.index(request_id) + 1 :]
         else:
@@ -114,7 +101,3 @@ class _Values(ValuesView[Recorded]):
 
     def __iter__(self) -> Iterator[Recorded]:
         return self._mapping.after(None)
-
-
-def _summary(overflow: Overflow, places: bytes) -> Summary:
-    return folded(overflow.read(places_in(places)), places).summary()

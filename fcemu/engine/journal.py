@@ -4,7 +4,6 @@ import logging
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
-from struct import pack
 from typing import Any, Final, cast, overload
 
 from fcemu.core.compact import compact
@@ -20,11 +19,11 @@ from fcemu.core.facts import (
     InvocationFact,
     to_json,
 )
-from fcemu.core.invocation import Invocation, Recorded, Summary
+from fcemu.core.invocation import PLACE, Invocation, Recorded, Summary, places_in, written_places
 from fcemu.core.metrics import Numbers, copied, count_facts, count_invocation, measure
 from fcemu.core.names import FunctionRef
 from fcemu.core.values import value
-from fcemu.engine.invocations import PLACE, Invocations, folded, places_in
+from fcemu.engine.invocations import Invocations, folded
 from fcemu.engine.ports import Messages, Overflow
 from fcemu.engine.tail import LONG, Tail
 
@@ -52,10 +51,11 @@ class Journal(Sequence[Fact]):
     Whatever is asked of the emulator's past is answered from here; there is no second bookkeeping.
 
     Where a store keeps facts, or an overflow takes them, the older ones leave memory. A ``Summary`` then stands for an
-    invocation that has ended, in memory or in the overflow, and ``messages`` keeps the place of a report that was
-    delivered. These methods read the store or the overflow, and may raise ``StoreError``: ``whole``, ``read_back``,
-    ``histories``, ``forget``, whatever goes through the facts or searches ``invocations``, and ``record`` when one more
-    fact comes of an invocation that had left memory, such as a late report.
+    invocation that has ended; it stays in memory, or is made from the overflow when it is asked for. ``messages`` keeps
+    the place of a report that was delivered. These methods read the store or the overflow, and may raise
+    ``StoreError``: ``whole``, ``read_back``, ``histories``, ``forget``, whatever goes through the facts or searches
+    ``invocations``, and ``record`` when one more fact comes of an invocation that had left memory, such as a late
+    report.
     """
 
     def __init__(self, messages: Messages | None = None) -> None:
@@ -129,8 +129,9 @@ class Journal(Sequence[Fact]):
         recorded = self._here.get(recorded.id, recorded)  # another fact may have come
         if isinstance(recorded, Invocation):
             return recorded
-        places = self.invocations.places(recorded)
-        facts = self._read(places_in(places))
+        overflow = self.invocations.overflow
+        there = None if overflow is None else overflow.find(recorded.id)
+        facts, places = there or (self._read(places_in(recorded.places)), recorded.places)
         if facts[0] is FORGOTTEN:
             raise LookupError(f"the invocation {recorded.id} is no longer kept")
         return folded(facts, places)
@@ -246,7 +247,7 @@ class Journal(Sequence[Fact]):
         self, overflow: Callable[[], Overflow], most: int, left: Callable[[Iterable[Invocation]], object]
     ) -> None:
         """Of the invocations that have ended, only the newest ``most`` stay in memory as a whole. ``overflow`` makes
-        what takes the others; it is called once there are some. ``left`` gets the summaries of those that have left."""
+        what takes the others; it is called once there are some. ``left`` gets those that have left."""
         self._overflow, self._most, self._looks = overflow, most, most + _SPARE
         self._left = left
 
@@ -289,7 +290,7 @@ class Journal(Sequence[Fact]):
         for request_id, more in by_id.items():
             known = self._here.get(request_id)
             if isinstance(known, Invocation):
-                places[known] = written = known.places + pack(f"<{len(more)}I", *more)
+                places[known] = written = known.places + written_places(more)
                 if known.over and len(written) == PLACE * known.told:
                     over.append(known)
         return _Leaving(facts, places, over)
@@ -309,6 +310,7 @@ class Journal(Sequence[Fact]):
         self._append = self._tail.append
 
     def _summarise(self, leaving: "_Leaving") -> None:
+        """The same; summaries stay."""
         self._let_go(leaving)
         for one in leaving.over:
             summary = self._here[one.id] = one.summary()

@@ -310,10 +310,10 @@ class Overflow(Protocol):
     def read(self, places: Iterable[int]) -> list[Fact]:
         """The facts in these places, counted from 0, in this order, which is ascending."""
 
-    def find(self, request_id: str) -> bytes | None:
-        """Where the facts of an invocation are; ``None`` where its id is not here."""
+    def find(self, request_id: str) -> tuple[list[Fact], bytes] | None:
+        """The facts of an invocation, and where they are; ``None`` where its id is not here."""
 
-    def accepted(self, after: int = -1) -> Iterator[bytes]:
+    def accepted(self, after: int = -1) -> Iterator[tuple[list[Fact], bytes]]:
         """The same of each invocation whose id is here and that was accepted after this place, in the order of
         acceptance."""
 

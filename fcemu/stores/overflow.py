@@ -6,7 +6,6 @@ import threading
 from array import array
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import fields, is_dataclass
 from io import BytesIO
 from itertools import chain, islice
@@ -16,10 +15,11 @@ from weakref import finalize
 
 from fcemu.core.errors import StoreError
 from fcemu.core.facts import Accepted, Fact
+from fcemu.core.invocation import places_in
 
 _SETTINGS: Final = ("journal_mode=MEMORY", "synchronous=OFF", "locking_mode=EXCLUSIVE", "cache_size=-2000")
-"""Nothing of it has to survive the process, but what fails is undone. The cache has 2 MB; SQLite
-writes to the file once a quarter of it has changed, in one go."""
+"""Nothing of it has to survive the process, but what fails is undone. The cache has 2 MB; SQLite writes to the file
+whenever a quarter of it has changed."""
 _MARKS: Final = 900
 """How many values a statement has at most: SQLite may be built to take no more than 999."""
 _AT_HAND: Final = 8
@@ -102,6 +102,24 @@ class _Table:
         return found | {key: self._new[key] for key in keys if key in self._new}
 
 
+class _OneAtATime:
+    """Lets one thread use the connection; an error of SQLite becomes one of ours."""
+
+    def __init__(self) -> None:
+        self._lock: Final = threading.Lock()
+
+    def __enter__(self) -> None:
+        self._lock.acquire()
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        self._lock.release()
+        if isinstance(error, sqlite3.Error):
+            raise StoreError(
+                f"fcemu cannot use the temporary file for old invocations: {error}. Make room where temporary files "
+                "are (TMPDIR), or keep more in memory (the option in_memory)"
+            ) from None
+
+
 class OverflowFile:
     """Implements ``Overflow``: facts in the portions in which they came, and where those of each invocation are.
 
@@ -110,12 +128,12 @@ class OverflowFile:
     """
 
     def __init__(self) -> None:
-        self._lock: Final = threading.Lock()
+        self._here: Final = _OneAtATime()
         self._firsts: Final = array("Q")
         """Where the portions begin."""
         self._at_hand: Final[dict[int, list[Fact]]] = {}
         """Some portions that were read, each by where it begins."""
-        with self._said():
+        with self._here:
             db = sqlite3.connect("", isolation_level=None, check_same_thread=False)
             self._db: Final = db
             finalize(self, db.close)
@@ -124,20 +142,8 @@ class OverflowFile:
             self._portions: Final = _Table(db, "portions", "(key INTEGER PRIMARY KEY, what BLOB)", 16)
             self._places: Final = _Table(db, "places", "(key TEXT PRIMARY KEY, what BLOB) WITHOUT ROWID", 400)
 
-    @contextmanager
-    def _said(self) -> Iterator[None]:
-        """The connection for one thread; an error of SQLite becomes one of ours."""
-        with self._lock:
-            try:
-                yield
-            except sqlite3.Error as refused:
-                raise StoreError(
-                    f"fcemu cannot use the temporary file for old invocations: {refused}. Make room where temporary "
-                    "files are (TMPDIR), or keep more in memory (the option in_memory)"
-                ) from None
-
     def take(self, after: int, facts: Sequence[Fact], ended: Sequence[tuple[str, bytes]]) -> None:
-        with self._said():
+        with self._here:
             self._portions.make_room()
             self._places.make_room()
             self._portions.put([(after, _written(facts))])
@@ -145,12 +151,18 @@ class OverflowFile:
             self._firsts.append(after)
 
     def read(self, places: Iterable[int]) -> list[Fact]:
-        with self._said():
-            return [self._fact(place) for place in places]
+        with self._here:
+            return self._facts(places)
 
-    def _fact(self, place: int) -> Fact:
-        first = self._firsts[bisect_right(self._firsts, place) - 1]
-        return self._portion(first)[place - first]
+    def _facts(self, places: Iterable[int]) -> list[Fact]:
+        found: list[Fact] = []
+        first, facts = 0, list[Fact]()
+        for place in places:
+            if not first <= place < first + len(facts):
+                first = self._firsts[bisect_right(self._firsts, place) - 1]
+                facts = self._portion(first)
+            found.append(facts[place - first])
+        return found
 
     def _portion(self, first: int) -> list[Fact]:
         facts = self._at_hand.get(first)
@@ -160,17 +172,19 @@ class OverflowFile:
                 del self._at_hand[next(iter(self._at_hand))]
         return facts
 
-    def find(self, request_id: str) -> bytes | None:
-        with self._said():
-            return self._places.get([request_id]).get(request_id)
+    def find(self, request_id: str) -> tuple[list[Fact], bytes] | None:
+        with self._here:
+            places = self._places.get([request_id]).get(request_id)
+            return None if places is None else (self._facts(places_in(places)), places)
 
-    def accepted(self, after: int = -1) -> Iterator[bytes]:
+    def accepted(self, after: int = -1) -> Iterator[tuple[list[Fact], bytes]]:
         number = max(bisect_right(self._firsts, after) - 1, 0)
         while number < len(self._firsts):
             first = self._firsts[number]
-            with self._said():
+            with self._here:
                 facts = enumerate(self._portion(first), first)
                 ids = [fact.request_id for place, fact in facts if type(fact) is Accepted and place > after]
                 places = self._places.get(ids)
-            yield from (places[each] for each in ids if each in places)
+                found = [(self._facts(places_in(places[each])), places[each]) for each in ids if each in places]
+            yield from found
             number += 1
