@@ -33,7 +33,7 @@ class Output:
     ``limit``: in bytes of UTF-8. When more is appended, a line stands in place of what is left out.
     """
 
-    __slots__ = ("_characters", "_half", "_new", "_settled", "heard", "rewrite")
+    __slots__ = ("_as_shown", "_characters", "_half", "_new", "_settled", "heard", "rewrite")
 
     def __init__(self, limit: int = LIMIT_BYTES) -> None:
         self.rewrite: Callable[[str], str] = _as_it_is
@@ -46,9 +46,13 @@ class Output:
         """How many are in ``_new``."""
         self._settled: _Settled | None = None
         """What was put together; most attempts write little, and nothing is."""
+        self._as_shown = True
+        """Whether there is nothing in it to rewrite."""
 
-    def append(self, text: str) -> None:
-        """Add to the end."""
+    def append(self, text: str, *, shown: bool = False) -> None:
+        """Add to the end. ``shown``: ``text`` is the same on every machine already."""
+        if not shown:
+            self._as_shown = False
         if self.heard is not None:
             self.heard(text)
         self._new.append(text)
@@ -60,7 +64,7 @@ class Output:
     def text(self) -> str:
         """All of it, rewritten."""
         text = "".join(self._new if self._settled is None else self)
-        return self.rewrite(text) if text else ""
+        return text if self._as_shown else self.rewrite(text)
 
     def __iter__(self) -> Iterator[str]:
         settled = self._settled

@@ -10,7 +10,6 @@ import re
 import sys
 import sysconfig
 import traceback
-from collections.abc import Sequence
 from datetime import date
 from decimal import Decimal
 from functools import lru_cache
@@ -184,9 +183,12 @@ def library_here() -> tuple[str, ...]:
 
 
 class _Latest:
-    """The paths that were asked for last, and by what: most attempts are of the same function as the one before."""
+    """What was asked for last, and the answer: most attempts are of the same function as the one before, and a handler
+    that fails, fails again in the same way."""
 
     found: tuple[Function, list[str], tuple[str, ...], Paths] | None = None
+    document: tuple[tuple[str, str, list[str]], bytes] | None = None
+    in_log: tuple[Paths, bytes, str] | None = None
 
 
 def _paths_for(function: Function, library: tuple[str, ...] = ()) -> Paths:
@@ -207,6 +209,16 @@ def log_text(text: str, function: Function, library: tuple[str, ...] = ()) -> st
     return _paths_for(function, library).in_log(text) if os.sep in text or " at 0x" in text else text
 
 
+def document_in_log(document: bytes, function: Function) -> str:
+    """The document of an error as an attempt's log has it, the same on every machine."""
+    paths, known = _paths_for(function), _Latest.in_log
+    if known is not None and known[0] is paths and known[1] == document:
+        return known[2]
+    text = paths.in_log(document.decode())
+    _Latest.in_log = paths, document, text
+    return text
+
+
 def error_document(error: Exception, function: Function) -> bytes:
     """The JSON document for an exception that left a handler (runtimes §1.6)."""
     paths = _paths_for(function)
@@ -222,12 +234,17 @@ def load_error_document(name: str, message: str, cause: BaseException | None, fu
     return _document(paths.in_text(message), name, [_quote(one) for one in trace])
 
 
-def _document(message: str, name: str, trace: Sequence[str]) -> bytes:
+def _document(message: str, name: str, trace: list[str]) -> bytes:
     """A function error body: JSON with indent 4 and sorted keys, written out because ``json`` takes ten times as long
     for indented text. ``trace``: its entries, in JSON."""
+    told, known = (_quote(message), _quote(name), trace), _Latest.document
+    if known is not None and known[0] == told:
+        return known[1]
     entries = ",\n        ".join(trace)
     stack = f',\n    "stackTrace": [\n        {entries}\n    ]' if trace else ""
-    return f'{{\n    "errorMessage": {_quote(message)},\n    "errorType": {_quote(name)}{stack}\n}}'.encode()
+    document = f'{{\n    "errorMessage": {told[0]},\n    "errorType": {told[1]}{stack}\n}}'.encode()
+    _Latest.document = told, document
+    return document
 
 
 def _text(error: BaseException) -> str:

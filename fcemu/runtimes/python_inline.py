@@ -15,7 +15,7 @@ from fcemu.core.times import text_of
 from fcemu.engine.ports import AttemptClock, Call, Finish
 from fcemu.handler.calling import NotInitialized, call_handler, failure_of, initialize, pre_freeze, pre_stop
 from fcemu.handler.clock import Abandoned
-from fcemu.handler.documents import log_text
+from fcemu.handler.documents import document_in_log, log_text
 from fcemu.handler.loading import Handler, LoadFailed
 from fcemu.runtimes import imports, views
 from fcemu.runtimes.environment import Environment
@@ -223,6 +223,7 @@ def _attempt(running: Running, handler: Handler | None, hook: Hook | None, *, al
 def _failed(running: Running, name: str, document: bytes, error: Exception) -> Finish:
     """The handler has raised ``error``, which is a line in its log, too (runtimes §1.6)."""
     call = running.call
-    running.add(f"{text_of(call.clock.now())} {call.request_id} [ERROR] {document.decode()}\n")
+    told = document_in_log(document, call.function)
+    running.add(f"{text_of(call.clock.now())} {call.request_id} [ERROR] {told}\n", shown=True)
     cause = error.__cause__ if isinstance(error, LoadFailed) else None
     return Finish(FunctionError(UNHANDLED, document, name), call.output.text(), cause or error)

@@ -46,12 +46,12 @@ class Running:
         with self.call.undisturbed():
             self.add(text)
 
-    def add(self, text: str) -> None:
-        """``write`` where nothing can disturb the thread, because it is in the engine."""
+    def add(self, text: str, *, shown: bool = False) -> None:
+        """``write`` where nothing can disturb the thread, because it is in the engine. ``shown``: see ``Output``."""
         if len(text) > WRITE_LIMIT_BYTES // 4:
             text = text.encode("utf-8", "surrogateescape")[:WRITE_LIMIT_BYTES].decode("utf-8", "surrogateescape")
         with self.environment.writing:
-            self.call.output.append(text)
+            self.call.output.append(text, shown=shown)
 
     def source(self) -> Source:
         """Where its ids of virtual time come from, on any of its threads; few attempts need it."""

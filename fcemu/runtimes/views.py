@@ -4,22 +4,20 @@ import sys
 from _thread import get_ident
 from typing import Final
 
-from fcemu.handler.locks import RealLock
 from fcemu.handler.time.locks import forget_holders
 from fcemu.handler.time.switch import ON_THREADS
 from fcemu.handler.time.uuids import SOURCE, Source
 from fcemu.runtimes import imports, last_words, os_environ, root_logger, streams, sys_modules, thread_numbers, timeshift
 from fcemu.runtimes.namespace import Namespace
 from fcemu.runtimes.running import RUNNING, Running, claim_paths
-from fcemu.runtimes.timeshift import AFTER_PARK, BEFORE_PARK, CLOCK, ZONE, zone_named
+from fcemu.runtimes.timeshift import AFTER_PARK, BEFORE_PARK, CLOCK, EXCHANGING, ZONE, zone_named
 
 _SYS: Final = vars(sys)
 """Its attributes; while views are open, reading them from the module takes longer."""
 _open = 0
-_lock: Final = RealLock()
-"""A handler's threads park and go on side by side."""
 _active: Final[list[Running]] = []
-"""Attempts of which a thread runs. More than one, when a handler waits for another, or with a flowing clock."""
+"""Attempts of which a thread runs. More than one, when a handler waits for another, or with a flowing clock.
+A handler's threads park and go on side by side, so this list changes only with ``EXCHANGING`` held."""
 
 
 def open_views() -> None:
@@ -43,8 +41,9 @@ def close_views() -> None:
     global _open
     _open -= 1
     if _open == 0:
-        for left_behind in reversed(_active.copy()):
-            _end(left_behind)
+        with EXCHANGING:
+            for left_behind in reversed(_active.copy()):
+                _end(left_behind)
         BEFORE_PARK.remove(_step_back)
         AFTER_PARK.remove(_come_back)
         SOURCE.ask_no_longer()
@@ -69,8 +68,9 @@ def begin(running: Running) -> None:
     zone = running.environment.time_zone(running.namespace)
     if zone is not None:
         ZONE.set(zone_named(zone))
-    timeshift.enter()
-    _go_on(running)
+    with EXCHANGING:
+        timeshift.enter()
+        _go_on(running)
     running.clock_before = ON_THREADS.get(me)
     ON_THREADS[me] = call.clock
 
@@ -83,15 +83,15 @@ def end(running: Running) -> None:
     else:
         ON_THREADS[me] = before
     forget_holders(ON_THREADS)
-    _end(running)
-    timeshift.leave()
+    with EXCHANGING:
+        _end(running)
+        timeshift.leave()
 
 
 def _end(running: Running) -> None:
     """Threads that the attempt left behind change nothing any more."""
-    with _lock:
-        running.is_over = True
-        _leave(running)
+    running.is_over = True
+    _leave(running)
 
 
 def take_back(namespace: Namespace) -> None:
@@ -105,7 +105,7 @@ def _step_back() -> None:
     running = RUNNING.get()
     if running is None:
         return
-    with _lock:
+    with EXCHANGING:
         running.threads -= 1
         if not running.threads:
             _leave(running)
@@ -123,18 +123,18 @@ def _come_back() -> None:
     """A thread of the attempt starts or goes on."""
     running = RUNNING.get()
     if running is not None:
-        _go_on(running)
+        with EXCHANGING:
+            _go_on(running)
 
 
 def _go_on(running: Running) -> None:
-    with _lock:
-        running.threads += 1
-        if running.is_over or running in _active:
-            return
-        for other in _active:
-            if _SYS["path"] != other.paths:
-                claim_paths(other)
-        running.paths = _SYS["path"].copy()
-        _active.append(running)
-        streams.refresh()
-        sys_modules.enter(running.namespace)
+    running.threads += 1
+    if running.is_over or running in _active:
+        return
+    for other in _active:
+        if _SYS["path"] != other.paths:
+            claim_paths(other)
+    running.paths = _SYS["path"].copy()
+    _active.append(running)
+    streams.refresh()
+    sys_modules.enter(running.namespace)

@@ -50,3 +50,13 @@ def test_many_small_pieces_take_no_more_room_than_their_text():
         output.append("x")
     assert sum(map(len, output)) < 4 * LIMIT
     assert len(output._new) + len(output._settled.first) + len(output._settled.last) < 100 * LIMIT
+
+
+def test_what_is_shown_already_is_rewritten_only_together_with_other_text():
+    output = Output()
+    output.rewrite = str.upper
+    assert output.text() == ""
+    output.append("an error\n", shown=True)
+    assert output.text() == "an error\n"
+    output.append("more\n")
+    assert output.text() == "AN ERROR\nMORE\n"

@@ -118,6 +118,34 @@ def test_the_document_is_logged_as_an_error(define):
     assert finish.output == f"first\n2026-01-01T00:00:00.000Z req-1 [ERROR] {finish.outcome.document.decode()}\n"
 
 
+def test_each_failure_has_its_own_document_and_line_in_the_log(define):
+    failing = """
+        def handler(event, context):
+            here = "{}"
+            raise [ValueError, KeyError][int(event)](here and "one") if event else ValueError("two")
+    """
+    codes = [define(failing.format("first")), define(failing.format("second"))]
+    texts = [[code.run(event) for code in codes for _ in range(2)] for event in (b"0", b"1", b"")]
+    told = [json.loads(each.outcome.document) for group in texts for each in group]
+    assert [(one["errorType"], one["errorMessage"]) for one in told] == [
+        *[("ValueError", "one")] * 4,
+        *[("KeyError", "'one'")] * 4,
+        *[("ValueError", "two")] * 4,
+    ]
+    for each in (each for group in texts for each in group):
+        assert each.output == f"2026-01-01T00:00:00.000Z req-1 [ERROR] {each.outcome.document.decode()}\n"
+
+
+def test_a_path_in_a_line_of_source_is_shown_in_the_log_of_each_failure(define):
+    code = define("def handler(event, context):\n    raise ValueError('HERE/data')  # and again")
+    path = code.directory / "index.py"
+    path.write_text(path.read_text().replace("HERE", str(code.directory)))
+    logs = [code.run().output for _ in range(2)]
+    assert logs[0] == logs[1]
+    assert "/code/data" in logs[0]
+    assert str(code.directory) not in logs[0]
+
+
 def test_no_path_of_this_machine_gets_into_a_document(define):
     code = define("""
         import json, os, time

@@ -402,6 +402,24 @@ def test_what_code_has_kept_is_virtual_with_time_machine(python_with_time_machin
     )
 
 
+def test_what_code_has_kept_is_virtual_after_a_clock_was_lent(python_with_time_machine):
+    python_with_time_machine(
+        HEAD
+        + """
+    from fcemu.runtimes.timeshift.lending import lend
+
+    kept = (time.time,)
+    timeshift.install()
+    with lend(FakeClock()):
+        assert kept[0]() == 1767225600.0
+    assert abs(kept[0]() - time.time()) < 3600
+    timeshift.enter()
+    assert in_handler(FakeClock(), kept[0]) == 1767225600.0
+    timeshift.leave()
+    """
+    )
+
+
 def test_models_of_handlers_know_the_replaced_classes(python):
     python(
         INSTALLED

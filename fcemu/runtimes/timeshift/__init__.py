@@ -5,8 +5,9 @@ Nothing here imports freezegun before ``install``.
 
 import os
 from types import ModuleType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
+from fcemu.handler.locks import RealLock
 from fcemu.handler.time.switch import AFTER_PARK, BEFORE_PARK, CLOCK
 from fcemu.handler.time.zones import ZONE, zone_named
 from fcemu.runtimes.timeshift.known import RealOnPurpose, real_on_purpose
@@ -18,6 +19,7 @@ __all__ = [
     "AFTER_PARK",
     "BEFORE_PARK",
     "CLOCK",
+    "EXCHANGING",
     "ZONE",
     "RealOnPurpose",
     "adopt",
@@ -32,6 +34,8 @@ __all__ = [
     "zone_named",
 ]
 
+EXCHANGING: Final = RealLock()
+"""Held while what belongs to the whole process is exchanged for a handler, or put back."""
 _patches: "Patches | None" = None
 if hasattr(os, "register_at_fork"):  # the clock of a handler, or of a test, is not in its child
     os.register_at_fork(after_in_child=lambda: CLOCK.set(None))
@@ -53,7 +57,7 @@ def install(backend: str = "") -> None:
         from fcemu.backends import backend_for
         from fcemu.runtimes.timeshift.patches import Patches
 
-        _patches = Patches(backend_for(backend))
+        _patches = Patches(backend_for(backend), EXCHANGING)
 
 
 def backend_in_force() -> str | None:
@@ -70,7 +74,8 @@ def ensure_installed() -> None:
 
 
 def enter() -> None:
-    """An attempt starts: install, or repair, and exchange what costs everything else too much while none runs."""
+    """An attempt starts: install, or repair, and exchange what costs everything else too much while none runs.
+    Called with ``EXCHANGING`` held."""
     if _patches is None:
         install()
         assert _patches is not None
@@ -78,7 +83,7 @@ def enter() -> None:
 
 
 def leave() -> None:
-    """An attempt that called ``enter`` has ended."""
+    """An attempt that called ``enter`` has ended. Called with ``EXCHANGING`` held."""
     if _patches is not None:
         _patches.leave()
 

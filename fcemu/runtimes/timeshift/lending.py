@@ -17,7 +17,7 @@ from typing import Any, Final, Protocol, runtime_checkable
 
 from fcemu.handler.clock import HandlerClock
 from fcemu.handler.locks import RealLock
-from fcemu.runtimes.timeshift import CLOCK, ZONE, adopt, enter, leave
+from fcemu.runtimes.timeshift import CLOCK, EXCHANGING, ZONE, adopt, enter, leave
 
 
 @runtime_checkable
@@ -48,7 +48,8 @@ def lend(clock: Lent) -> Iterator[None]:
     """
     before, zone_before = CLOCK.get(), ZONE.get()
     with _lock:
-        enter()
+        with EXCHANGING:
+            enter()
         if not _lent:
             _install()
         _lent.append(clock)
@@ -64,10 +65,10 @@ def lend(clock: Lent) -> Iterator[None]:
         ZONE.set(zone_before)
         with _lock:
             _lent.remove(clock)
-            leave()
             if not _lent:
                 _uninstall()
-            leave()
+            with EXCHANGING:
+                leave()
 
 
 def _install() -> None:

@@ -8,6 +8,7 @@ from typing import Any, Final
 from weakref import WeakSet
 
 from fcemu.backends import TIME_MACHINE
+from fcemu.handler.locks import RealLock
 from fcemu.handler.system import EPOLL
 from fcemu.handler.time import locks, simple_queues, threads, uvloops
 from fcemu.handler.time.builtin_classes import Functions, write_into_classes
@@ -30,10 +31,11 @@ if EPOLL:
 class Patches:
     """All replacements of the process; there is one object of this class while they are in force."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, lock: RealLock) -> None:
+        """``lock``: held by what calls ``enter`` and ``leave``."""
         kept = Originals()
         self.backend_name: Final = name
-        self.time_machine: Final = TimeMachine() if name == TIME_MACHINE else None
+        self.time_machine: Final = TimeMachine(lock) if name == TIME_MACHINE else None
         made = wrappers(Outside(kept, freezers.FROZEN, freezers.FAKES))
         self._names: Final = [
             Patch(time, name, getattr(kept, name), made[name], freezers.FAKES.get(name)) for name in NAMES

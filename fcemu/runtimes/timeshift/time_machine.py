@@ -43,7 +43,7 @@ class Stack(list[Any]):
 class TimeMachine:
     """What of time-machine is exchanged in this process."""
 
-    def __init__(self) -> None:
+    def __init__(self, lock: RealLock) -> None:
         with _without_pytest(), freezers.lifted():
             import _time_machine as extension  # type: ignore[import-not-found]
             import time_machine
@@ -51,7 +51,7 @@ class TimeMachine:
         self._module: Final[Any] = time_machine
         self._unpatch: Final = extension.unpatch
         self._running = 0
-        self._lock: Final = RealLock()
+        self._lock: Final = lock
         self._travelling: Final = Stack(time_machine.traveller_stack)
         """Not empty while the test is on a journey."""
 
@@ -67,18 +67,17 @@ class TimeMachine:
         self._extension.unpatch = self._unpatch
 
     def enter(self) -> None:
-        """An attempt runs: exchange the C functions."""
-        with self._lock:
-            self._running += 1
-            if self._running == 1:
-                self._extension.patch()
+        """An attempt runs: exchange the C functions. Called with the lock held."""
+        self._running += 1
+        if self._running == 1:
+            self._extension.patch()
 
     def leave(self) -> None:
-        """It has ended; the last one exchanges them back, unless the test is on a journey."""
-        with self._lock:
-            self._running -= 1
-            if not self._running and not self._travelling:
-                self._unpatch()
+        """It has ended; the last one exchanges them back, unless the test is on a journey. Called with
+        the lock held."""
+        self._running -= 1
+        if not self._running and not self._travelling:
+            self._unpatch()
 
     def _end_of_journey(self) -> None:
         """In place of ``unpatch``, which time-machine calls at the end of a test's last journey."""
