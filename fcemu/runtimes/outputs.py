@@ -40,10 +40,13 @@ def held(reading: int) -> int:
     return PIPE_BYTES if INHERITS else os.fstat(reading).st_size - os.lseek(reading, 0, os.SEEK_CUR)
 
 
-def read(reading: int, most: int) -> bytes:
-    """What was written, up to ``most`` bytes; nothing once no program has the other end of a pipe. Raises
-    ``BlockingIOError`` where there is nothing now."""
+def _read_file(reading: int, most: int) -> bytes:
     data = os.read(reading, most)
-    if not data and not INHERITS:
+    if not data:
         raise BlockingIOError
     return data
+
+
+read: Final = os.read if INHERITS else _read_file
+"""What was written, up to so many bytes; nothing once no program has the other end of a pipe. Raises
+``BlockingIOError`` where there is nothing now."""

@@ -201,9 +201,11 @@ def _head(call: Call, hook: str = "") -> str:
     more = f', "hook": {_quoted(hook)}' if hook else ""
     if call.http is not None:
         more += f', "http": {to_json(_request(call.http))}'
+    key, secret, token = call.keys.of(call.request_id, call.attempt)
     return (
         f'{{"kind": "invoke", "request_id": {_quoted(call.request_id)}, "attempt": {call.attempt}, '
-        f'"retry_count": {call.retry_count}, "credentials": [{", ".join(map(_quoted, call.credentials))}]{more}}}'
+        f'"retry_count": {call.retry_count}, '
+        f'"credentials": [{_quoted(key)}, {_quoted(secret)}, {_quoted(token)}]{more}}}'
     )
 
 
@@ -235,7 +237,6 @@ class ProcessInstance(InChild):
         return self._finished(call)
 
     def _finished(self, call: Call, hook: str = "") -> Finish:
-        self._let_rewrite(call)
         try:
             return self._run(call, hook)
         except NotStarted as refused:
@@ -273,22 +274,24 @@ class ProcessInstance(InChild):
 
     def _send(self, child: Child, call: Call) -> bool:
         """Begin an attempt that ``run`` ends; ``False``: the process is gone, and ``run`` begins it."""
+        call.output.rewrite = self._rewritten
         try:
             child.send(_head(call), call.payload)
         except Gone:
             return False
         self._begun = True
-        self._let_rewrite(call)
         return True
 
-    def _let_rewrite(self, call: Call) -> None:
-        call.output.rewrite = lambda text: log_text(text, self._function, self._library)
+    def _rewritten(self, text: str) -> str:
+        """What the function has written, the same on every machine."""
+        return log_text(text, self._function, self._library)
 
     def _run(self, call: Call, hook: str = "") -> Finish:
         if self._begun:
             self._begun = False
             assert self._child is not None
             return self._finish(call, self._child.answer(call, self._memory))
+        call.output.rewrite = self._rewritten
         if self._interrupted and self._child is not None and self._child.has_ended():
             raise Gone
         self._drop_ended(call)
