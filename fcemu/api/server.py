@@ -175,7 +175,7 @@ class ApiServer:
             return self._fc.to_functions
         if request.target == "/" and page.wants_page(request):
             return self._to_page
-        key = (request.method, request.target)
+        key = (request.head.method, request.target)
         route = self._routes.get(key)
         if route is None:
             route = self._find(*key)

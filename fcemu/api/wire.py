@@ -77,6 +77,7 @@ class WireRequest(BaseRequest):
     ) -> None:
         super().__init__(message, payload, protocol, writer, task, task.get_loop())
         self.head: Final = message
+        """What aiohttp has read of it: its properties look at the same, a call each."""
         target = message.path
         if target.startswith("http"):  # the form that proxies send
             target = self.rel_url.raw_path_qs

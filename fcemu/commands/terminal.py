@@ -46,6 +46,10 @@ _WARNS: Final = "fcemu: warning: "
 """With this begins what fcemu itself says among the output of a handler's process."""
 _PAUSE_SECONDS: Final = 0.05
 """How long what happens is collected, so that a busy server writes once in a while."""
+_PORTION: Final = 200
+"""How many facts are told at once: requests wait meanwhile, for a millisecond or two."""
+_BREATH_SECONDS: Final = 0.005
+"""How long requests are answered between two portions."""
 _BURST: Final = 20_000
 _A_SECOND: Final = 2_000
 """How many facts are told at a time, and a second from then on. More than these a person cannot read, and a server that
@@ -87,7 +91,7 @@ class Terminal:
     """Tells what happens in an emulator, and in each that takes its place, on stderr.
 
     ``quiet``: failures and warnings alone. ``verbose``: every fact. ``as_json``: a line is an object. What handlers
-    write is told when it is written, but for ``quiet``. Facts are told on the event loop, a few times a second at most.
+    write is told when it is written, but for ``quiet``. Facts are told on the event loop, in small portions.
     """
 
     def __init__(self, writer: Writer, *, quiet: bool, verbose: bool, as_json: bool) -> None:
@@ -97,7 +101,7 @@ class Terminal:
         self._as_json: Final = as_json
         self._loop: Final = asyncio.get_running_loop()
         self._sources: Final[deque[_Source]] = deque()
-        self._scheduled = False
+        self._scheduled = self._closed = False
         self._budget = float(_BURST)
         """How many facts may be told now."""
         self._filled = time.monotonic()
@@ -112,8 +116,10 @@ class Terminal:
         emulator.fleet.hear = partial(self._hear, source)
 
     def close(self) -> None:
-        """Tell the rest, when nothing happens any more and the event loop does not tell."""
-        self._flush()
+        """Tell the rest, when nothing happens any more; the event loop does not tell from now on."""
+        self._closed = True
+        while self._tell_portion():
+            pass
 
     # On any thread.
 
@@ -131,33 +137,49 @@ class Terminal:
     # On the event loop.
 
     def _flush(self) -> None:
-        self._scheduled = False
+        if self._closed:
+            return
+        self._scheduled = False  # before looking, so that what happens meanwhile is told by another flush
+        if self._tell_portion() and not self._scheduled:
+            self._scheduled = True
+            self._loop.call_later(_BREATH_SECONDS, self._flush)
+
+    def _tell_portion(self) -> bool:
+        """Write what has happened since the last time, but only so much that requests need not wait for it long.
+        Returns whether there is more."""
         real_now = time.monotonic()
         self._budget = min(_BURST, self._budget + (real_now - self._filled) * _A_SECOND)
         self._filled = real_now
         now = f"{datetime.now():%H:%M:%S}  "
-        for source in list(self._sources):
+        more = False
+        while self._sources:
+            source = self._sources[0]
             source.wall = now if source.emulator.rate else ""
-            self._tell_news(source)
-            if source is not self._sources[-1]:
-                self._sources.remove(source)
+            more = self._tell_news(source)
+            if more or source is self._sources[-1]:
+                break
+            self._sources.popleft()  # another emulator has taken its place
         if self._lines:
             self._lines.append("")
             self._writer.write("\n".join(self._lines))
             self._lines.clear()
+        return more
 
-    def _tell_news(self, source: _Source) -> None:
-        """What has happened since the last time, in order."""
-        end = len(source.emulator.journal)
-        left_out = 0 if self._quiet else end - source.position - int(self._budget)
-        if left_out > 0:
-            source.position += left_out
-            self._say(f"… {left_out} more facts are not shown here; 'fcemu timeline' shows all", "info", {})
+    def _tell_news(self, source: _Source) -> bool:
+        """A portion of what has happened in one emulator, in order. Returns whether there is more."""
+        there = end = len(source.emulator.journal)
+        if not self._quiet:
+            left_out = there - source.position - int(self._budget)
+            if left_out > 0:
+                source.position += left_out
+                self._say(f"… {left_out} more facts are not shown here; 'fcemu timeline' shows all", "info", {})
+            end = min(there, source.position + _PORTION)
         while source.heard and source.heard[0].position <= end:
             heard = source.heard.popleft()
             self._tell_facts(source, heard.position)
             self._tell_written(source, heard)
         self._tell_facts(source, end)
+        return source.position < there
 
     def _tell_facts(self, source: _Source, end: int) -> None:
         begin, source.position = source.position, max(source.position, end)

@@ -10,6 +10,7 @@ import signal
 import struct
 import subprocess
 import termios
+import threading
 from io import StringIO
 from pathlib import Path
 
@@ -291,6 +292,49 @@ def test_a_busy_server_leaves_lines_out_and_says_so(monkeypatch):
     assert first == f"… {facts - 100} more facts are not shown here; 'fcemu timeline' shows all"
     assert len(lines) == 100
     assert lines[-1].endswith("Succeeded")
+
+
+class Texts:
+    """A writer that keeps what it is to write."""
+
+    def __init__(self):
+        self.portions = []
+        self.came = asyncio.Event()
+
+    def write(self, text):
+        self.portions.append(text.splitlines())
+        self.came.set()
+
+
+def test_many_facts_are_told_in_portions_so_that_requests_come_in_between(monkeypatch):
+    monkeypatch.setattr(terminal, "_PORTION", 10)
+    monkeypatch.setattr(terminal, "_PAUSE_SECONDS", 0)
+    monkeypatch.setattr(terminal, "_BREATH_SECONDS", 0)
+    texts = Texts()
+
+    def invoke(emulator):
+        echo = emulator.add("echo", lambda event, context: event)
+        for _ in range(20):
+            echo.invoke_async("x")
+        emulator.run_until_idle()
+
+    async def story(emulator):
+        told = terminal.Terminal(texts, quiet=False, verbose=True, as_json=False)
+        told.hear(emulator._access.engine)
+        thread = threading.Thread(target=invoke, args=(emulator,))
+        thread.start()
+        thread.join()  # the loop waits, so that all of it is there when the first is told
+        async with asyncio.timeout(WAIT_SECONDS):
+            while sum(map(len, texts.portions)) < len(emulator.journal):
+                texts.came.clear()
+                await texts.came.wait()
+
+    with LocalEmulator() as emulator:
+        asyncio.run(story(emulator))
+    assert max(map(len, texts.portions)) == 10
+    lines = [line for portion in texts.portions for line in portion]
+    ends = [line.split("  ")[1] for line in lines if line.endswith("Succeeded")]
+    assert ends == [f"echo ({number})" for number in range(1, 21)]
 
 
 # As JSON.
