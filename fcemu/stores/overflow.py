@@ -81,8 +81,8 @@ class _Table:
         self._read: Final = f"SELECT key, what FROM {name} WHERE key IN "
         db.execute(f"CREATE TABLE {name} {kind}")
 
-    def make_room(self) -> None:
-        """Write rows to the file where that is worth it."""
+    def write_some(self) -> None:
+        """Write what there is enough of for a statement."""
         while len(self._new) >= self._together:
             rows = [*islice(self._new.items(), self._together)]
             self._db.execute(self._write, [*chain.from_iterable(rows)])
@@ -128,12 +128,12 @@ class OverflowFile:
     """
 
     def __init__(self) -> None:
-        self._here: Final = _OneAtATime()
+        self._alone: Final = _OneAtATime()
         self._firsts: Final = array("Q")
         """Where the portions begin."""
         self._at_hand: Final[dict[int, list[Fact]]] = {}
         """Some portions that were read, each by where it begins."""
-        with self._here:
+        with self._alone:
             db = sqlite3.connect("", isolation_level=None, check_same_thread=False)
             self._db: Final = db
             finalize(self, db.close)
@@ -143,15 +143,15 @@ class OverflowFile:
             self._places: Final = _Table(db, "places", "(key TEXT PRIMARY KEY, what BLOB) WITHOUT ROWID", 400)
 
     def take(self, after: int, facts: Sequence[Fact], ended: Sequence[tuple[str, bytes]]) -> None:
-        with self._here:
-            self._portions.make_room()
-            self._places.make_room()
+        with self._alone:
+            self._portions.write_some()
+            self._places.write_some()
             self._portions.put([(after, _written(facts))])
             self._places.put(ended)
             self._firsts.append(after)
 
     def read(self, places: Iterable[int]) -> list[Fact]:
-        with self._here:
+        with self._alone:
             return self._facts(places)
 
     def _facts(self, places: Iterable[int]) -> list[Fact]:
@@ -173,7 +173,7 @@ class OverflowFile:
         return facts
 
     def find(self, request_id: str) -> tuple[list[Fact], bytes] | None:
-        with self._here:
+        with self._alone:
             places = self._places.get([request_id]).get(request_id)
             return None if places is None else (self._facts(places_in(places)), places)
 
@@ -181,7 +181,7 @@ class OverflowFile:
         number = max(bisect_right(self._firsts, after) - 1, 0)
         while number < len(self._firsts):
             first = self._firsts[number]
-            with self._here:
+            with self._alone:
                 facts = enumerate(self._portion(first), first)
                 ids = [fact.request_id for place, fact in facts if type(fact) is Accepted and place > after]
                 places = self._places.get(ids)
