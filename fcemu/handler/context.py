@@ -24,7 +24,12 @@ def is_newer(runtime: str, version: tuple[int, int]) -> bool:
 
 def context_for(call: Call) -> Context:
     """The context object of the function's runtime."""
-    return Context312(call) if is_newer(call.function.runtime, (3, 12)) else Context310(call)
+    return _context_of(call.function.runtime)(call)
+
+
+@cache
+def _context_of(runtime: str) -> type[Context]:
+    return Context312 if is_newer(runtime, (3, 12)) else Context310
 
 
 class Late(Generic[T]):

@@ -75,6 +75,7 @@ class Environment:
     __slots__ = (
         "_extra",
         "_fixed",
+        "_given_zone",
         "_written",
         "account",
         "function",
@@ -94,6 +95,7 @@ class Environment:
         self.account: Final = call.account
         self.instance_id: Final = call.instance_id
         self._extra: Final = extra
+        self._given_zone: Final = call.function.environment.get("TZ", extra.get("TZ"))
         self._fixed: dict[str, str] | None = None
         """FC's variables and the function's; ``None`` before code asks for a variable, which most handlers never do."""
         self._written: Final[dict[str, str | None]] = {}
@@ -143,8 +145,10 @@ class Environment:
 
     def time_zone(self, namespace: Namespace) -> str | None:
         """``TZ``, unless only the test has set it: a handler's local time does not depend on where the test runs."""
-        written = self._written.get("TZ") or namespace.state.variables.get("TZ")
-        return written or self.function.environment.get("TZ", self._extra.get("TZ"))
+        variables = namespace.state.variables
+        if self._written or variables:
+            return self._written.get("TZ") or variables.get("TZ") or self._given_zone
+        return self._given_zone
 
 
 def _fixed(told: Told, extra: Mapping[str, str]) -> dict[str, str]:
