@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+from functools import cache
 from typing import Final
 
 AUTO: Final = "auto"
@@ -53,7 +54,9 @@ def backend_for(asked: str = "") -> str:
     return FREEZEGUN
 
 
+@cache
 def _why_not_time_machine() -> str | None:
+    """Why this process cannot use time-machine. It asks several times, and a look at what is installed takes 1 ms."""
     if importlib.util.find_spec("time_machine") is None:
         return "time-machine is not installed"
     import re

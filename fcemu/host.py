@@ -49,9 +49,9 @@ from fcemu.engine.ports import Runtime as Runtime
 from fcemu.engine.ports import Store as Store
 from fcemu.engine.saving import caught_up, read_kept
 from fcemu.engine.shown import relative_to as relative_to
+from fcemu.late import late
 from fcemu.mns.mailboxes import Mailboxes
 from fcemu.runtime_set import Runtimes as Runtimes
-from fcemu.senders import post
 from fcemu.server_loop import ServerLoop as ServerLoop
 
 if TYPE_CHECKING:
@@ -62,6 +62,8 @@ T = TypeVar("T")
 
 CREW: Final = Crew()
 """The threads of this process: emulators come and go, a suite of tests must not start new ones each time."""
+
+_POST: Final = late("fcemu.senders", "post")
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +146,7 @@ def emulator_of(
         chance=chance(settings),
         crew=CREW,
         packages=packages,
-        post=post,
+        post=_POST,
         overflow=overflow_file,
         stubs={} if stub is None else {ref: stub(steps) for ref, steps in definition.stubs.items()},
         **parts,

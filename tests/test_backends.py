@@ -12,6 +12,9 @@ from fcemu import backends
 def _nothing_chosen(monkeypatch):
     monkeypatch.setattr(backends, "_asked", "")
     monkeypatch.delenv("FCEMU_BACKEND", raising=False)
+    backends._why_not_time_machine.cache_clear()
+    yield
+    backends._why_not_time_machine.cache_clear()
 
 
 def test_time_machine_is_taken_where_it_is_installed_unless_told_otherwise(monkeypatch):

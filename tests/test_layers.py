@@ -76,6 +76,7 @@ ALLOWED: dict[str, tuple[set[str], set[str], set[str]]] = {
             "core",
             "defining",
             "engine",
+            "late",
             "api",
             "config",
             "endpoints",

@@ -3,7 +3,7 @@
 import dataclasses
 from functools import partial
 from operator import attrgetter
-from typing import TYPE_CHECKING, TypeVar, dataclass_transform
+from typing import TYPE_CHECKING, ClassVar, TypeVar, dataclass_transform
 
 T = TypeVar("T")
 
@@ -49,14 +49,32 @@ else:
         if cls is None:
             return partial(dataclass, frozen=frozen, slots=slots, kw_only=kw_only)
         assert slots, "there are only such with slots"
-        cls = dataclasses.dataclass(cls, init=False, repr=False, eq=False, kw_only=kw_only)
-        fields = dataclasses.fields(cls)
-        told = _told_by(tuple(one.name for one in fields if one.repr), [one.name for one in fields if one.compare])
-        methods = told | (_FROZEN if frozen else {"__hash__": None})
-        cls = _with_slots(cls, [one.name for one in fields], methods)
+        by_name = _fields(cls, kw_only)
+        fields = tuple(by_name.values())
+        shown, compared = [one.name for one in fields if one.repr], [one.name for one in fields if one.compare]
+        methods = _told_by(tuple(shown), compared) | (_FROZEN if frozen else {"__hash__": None}) | _OF_DATACLASSES
+        methods["__dataclass_fields__"] = by_name
+        methods["__match_args__"] = tuple(one.name for one in fields if not one.kw_only)
+        cls = _with_slots(cls, by_name, methods)
         if "__init__" not in vars(cls):
             cls.__init__ = _first_init(cls, fields, frozen)
         return cls
+
+    def _fields(cls, kw_only):
+        """The fields of ``cls`` as ``dataclasses`` keeps them, those of its bases first."""
+        by_name = {}
+        for base in cls.__mro__[:0:-1]:
+            by_name |= vars(base).get("__dataclass_fields__", {})
+        own = vars(cls)
+        for name, kind in cls.__annotations__.items():
+            if getattr(kind, "__origin__", kind) is not ClassVar:
+                given = own.get(name, dataclasses.MISSING)
+                one = given if isinstance(given, dataclasses.Field) else dataclasses.field(default=given)
+                one.name, one.type, one._field_type = name, kind, dataclasses._FIELD
+                if one.kw_only is dataclasses.MISSING:
+                    one.kw_only = kw_only
+                by_name[name] = one
+        return by_name
 
     def _with_slots(cls, names, methods):
         """``cls`` made once more, now that it is known which slots it has, with the methods that it does not define."""
@@ -126,4 +144,12 @@ else:
         "__delattr__": _delete,
         "__getstate__": _state,
         "__setstate__": _restore,
+    }
+
+    @dataclasses.dataclass(init=False, repr=False, eq=False)
+    class _Plain:
+        """A dataclass without fields, for what ``dataclasses`` gives all of its classes."""
+
+    _OF_DATACLASSES = {
+        name: vars(_Plain)[name] for name in ("__dataclass_params__", "__replace__") if name in vars(_Plain)
     }
