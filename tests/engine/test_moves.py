@@ -4,11 +4,13 @@ import threading
 from datetime import timedelta
 
 import pytest
-from fakes import ask, make, s
+from fakes import CREW, ask, make, s
 from patience import WAIT_SECONDS
 
+from fcemu.core.destinations import FunctionDestination
 from fcemu.core.functions import AsyncSettings
 from fcemu.core.invocation import State
+from fcemu.core.names import FunctionRef
 from fcemu.core.settings import Settings
 from fcemu.engine.emulator import ClosedError, NotIdle
 
@@ -53,6 +55,25 @@ def test_simultaneous_things_keep_their_order():
         emulator.accept(ask("f", str(n).encode(), delay=5))
     emulator.wait(emulator.run_next())
     assert seen == [str(n).encode() for n in range(100)]
+
+
+def test_what_follows_from_an_attempt_wakes_no_other_thread(monkeypatch):
+    jobs, run = [], CREW.run
+    monkeypatch.setattr(CREW, "run", lambda job: (jobs.append(job), run(job)))
+    answers = iter([ValueError("not yet"), b"charged"])
+
+    def charge(call):
+        answer = next(answers)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    then = AsyncSettings(on_success=FunctionDestination(FunctionRef("receipt")))
+    emulator, _ = make(asynchronous={"charge": then}, charge=charge, receipt=lambda call: b"written")
+    emulator.accept(ask("charge"))
+    emulator.wait(emulator.advance(s(60)))
+    assert [each.state for each in emulator.journal.invocations.values()] == [State.SUCCEEDED, State.SUCCEEDED]
+    assert len(jobs) == 1
 
 
 def test_run_next_runs_one_instant_and_no_more():
