@@ -123,17 +123,14 @@ def _told(problem: Problem) -> dict[str, Any]:
 class Parts:
     """Implements ``Parts`` of the API. Paths in a definition count from the working directory."""
 
-    def __init__(
-        self,
-        runtimes: Runtimes,
-        options: Callable[[], Mapping[str, object]],
-        definition: Callable[[], Definition],
-    ) -> None:
-        """``options`` and ``definition``: those by which the emulator was made."""
+    def __init__(self, runtimes: Runtimes) -> None:
         self.stub: Final = runtimes.stub
-        self._options: Final = options
-        self._definition: Final = definition
         self._packages: Final = runtimes.packages
+
+    def made_by(self, options: Callable[[], Mapping[str, object]], definition: Definition) -> None:
+        """The emulator is made, or made again, by these."""
+        self._options = options
+        self._definition = definition
 
     def said(self) -> Mapping[str, Any]:
         """The options by which the emulator was made, by their names."""
@@ -141,11 +138,11 @@ class Parts:
 
     def problems(self) -> list[dict[str, Any]]:
         """What is odd in the definition that the emulator was made with, and can be used all the same."""
-        return list(map(_told, self._definition().warnings))
+        return list(map(_told, self._definition.warnings))
 
     def path(self) -> str | None:
         """The file of the definition that the emulator was made with; ``None`` where there is none, or several."""
-        path = self._definition().path
+        path = self._definition.path
         return None if path is None else str(path)
 
     def define(self, emulator: Emulator, document: Mapping[str, Any]) -> None:

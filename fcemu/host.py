@@ -216,7 +216,7 @@ class Host:
         self._making: Final = threading.Lock()
         """The lock of whoever makes the emulator that is expected."""
         self._pid: Final = os.getpid()
-        state.parts = Parts(runtimes, lambda: self._recipe.options(), lambda: self._recipe.definition)
+        state.parts = self._parts = Parts(runtimes)
 
     @property
     def emulator(self) -> Emulator | None:
@@ -236,7 +236,7 @@ class Host:
     def begin(self, recipe: Recipe, began: Callable[[Emulator], None] = _hear_nothing) -> Emulator:
         """Make an emulator, which answers from now on. ``began`` is called with it, and with each that takes its place
         after a reset or a restart, before it answers. Raises ``ValueError``, ``StoreError``, ``ForkedError``."""
-        self._recipe = recipe
+        self._is_made_by(recipe)
         self._began = began
         return self._go_on(settings_of(recipe.options()), self._opened())
 
@@ -245,9 +245,13 @@ class Host:
         request: a suite makes an emulator for each test, and not each test uses it. For an emulator in which nothing
         happens by itself, and which keeps nothing in a file.
         """
-        self._recipe = recipe
+        self._is_made_by(recipe)
         self._began = began
         self.state.expect(self.make)
+
+    def _is_made_by(self, recipe: Recipe) -> None:
+        self._recipe = recipe
+        self._parts.made_by(recipe.options, recipe.definition)
 
     def make(self) -> None:
         """Make the emulator that is expected, unless another thread has done so. Raises ``ForkedError``."""
@@ -263,7 +267,7 @@ class Host:
         emulator, before = self.emulator, self._recipe.definition
         assert emulator is not None
         define(emulator, definition, stub=self.runtimes.stub, options=self._recipe.options())
-        self._recipe = replace(self._recipe, definition=definition, defined=Defined(definition))
+        self._is_made_by(replace(self._recipe, definition=definition, defined=Defined(definition)))
         for ref in before.stubs.keys() - definition.stubs.keys():
             emulator.setup.unstub(ref)
         gone = {function.ref for function in before.functions} - {function.ref for function in definition.functions}

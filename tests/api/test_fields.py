@@ -264,7 +264,8 @@ def test_what_is_taken_is_in_the_definition_from_which_each_version_shows_it_aga
         plane.ok(method, path, needed | data.draw(bodies(table, version)))
     for each in (plane, other):
         runtimes: Any = SimpleNamespace(stub=None, packages=partial(getattr, each, "packages"))
-        each.api.state.parts = Parts(runtimes, dict, lambda: EMPTY)
+        each.api.state.parts = parts = Parts(runtimes)
+        parts.made_by(dict, EMPTY)
     definition = plane.ok("GET", "/_fcemu/definition")
     assert plain(parse(text_of(definition), Report("fcemu.yaml"))) == definition
     other.renew()

@@ -35,21 +35,22 @@ def test_attempts_that_are_over_leave_nothing_for_the_garbage_collector(
     assert int(found) < ATTEMPTS
 
 
+@pytest.mark.parametrize("host", ["LocalHost()", "None"])
 def test_an_emulator_that_is_closed_leaves_nothing_for_the_garbage_collector(
-    tmp_path: Path, python: Callable[[str], str]
+    python: Callable[[str], str], host: str
 ) -> None:
-    """Also where it has run something: a suite makes thousands of them."""
-    found = python("""
+    """Also where it has run something, with a host of its own or another's: a suite makes thousands of them."""
+    found = python(f"""
         import gc
         from fcemu.host import LocalHost
         from fcemu.testing import LocalEmulator
         from fcemu.testing.taking_part import begin_test
 
-        host = LocalHost()
+        host = {host}
 
         def emulate():
             emulator = LocalEmulator(server=host)
-            function = emulator.add("f", lambda event, context: event, asyncInvokeConfig={"onSuccess": "queue:q"})
+            function = emulator.add("f", lambda event, context: event, asyncInvokeConfig={{"onSuccess": "queue:q"}})
             function.invoke_async("x")
             emulator.run_until_idle()
             assert len(emulator.queue("q").messages) == 1
