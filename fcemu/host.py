@@ -413,9 +413,10 @@ class ServerThread:
         self._allowing: Final = threading.Lock()
         self._starting: asyncio.Task[None] | None = None
         self._loop: Final = ServerLoop()
-        self._loop.add_reader(self._listener, self._begin)
         self._thread = threading.Thread(target=self._serve, name="fcemu-server", daemon=True)
-        Context().run(self._thread.start)
+        context = Context()  # the caller's may be on a lent clock, and a loop keeps the context of each callback
+        context.run(self._loop.add_reader, self._listener, self._begin)
+        context.run(self._thread.start)
 
     def allow(self, hosts: Collection[str]) -> None:
         """Answer under these host names, too, from now on, and no longer under those that were allowed before."""
