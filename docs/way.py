@@ -63,31 +63,30 @@ STEPS = (
 WHERE_TIME_GOES = """\
 ## Where the time goes
 
-Shares of the processor's time, as a sampling profiler shows them (`py-spy record --gil`, CPython 3.11, November 2026).
+Shares of the processor's time or of its instructions (CPython 3.11, November 2026).
 They show where work can be removed. `bench/attempts.py` and `bench/invoke.py` measure the cost of an attempt and a
 request.
 
 | an attempt on the virtual clock, of an inline handler that fails once and then returns; the collector is off | % |
 | --- | --- |
-| the document of the error and the line in the log (`handler/documents.py`) | 20 |
+| the document of the error and the line in the log (`handler/documents.py`) | 16 |
 | the handler's view of time, environment, output and modules (`runtimes/views.py`, `runtimes/timeshift/`) | 17 |
-| the way to the handler and back, its two context objects, and the handler itself | 17 |
-| the facts `Finished`, `RetryPlanned` and `Succeeded`, the decision, the instance that is given back | 17 |
+| the way to the handler and back, its two context objects, and the handler itself | 18 |
+| the facts `Finished`, `RetryPlanned` and `Succeeded`, the decision, the instance that is given back | 18 |
 | the newest thousand exceptions, kept for tests: each new one lets an old one go, with its frames | 4 |
-| the plan, the instance, the facts `Dequeued` and `Started`, the run and its call | 14 |
+| the plan, the instance, the facts `Dequeued` and `Started`, the run and its call | 15 |
 | the goal, the agenda, the clock, and the way between these parts | 12 |
 
 In a large move, the collector looks at young objects only, and at none when the move ends. Attempts leave it nothing to
 do: no object of a finished attempt refers back to itself (`tests/runtimes/test_garbage.py`).
 
-| a synchronous echo over HTTP, eight connections, a flowing clock | % |
+| a synchronous echo over HTTP, 64 connections, a flowing clock: 390 thousand instructions (callgrind), without the system's | % |
 | --- | --- |
-| the loop reads, parses and writes HTTP (aiohttp and asyncio) | 37 |
-| the loop finds the route, reads the headers, and makes the answer of the invocation | 14 |
-| the loop makes the invocation and its run, and records their first facts | 22 |
-| the loop hands the run to a thread of the crew: mostly the lock by which that thread is woken | 8 |
-| a thread of the crew runs the handler, records how it ended, hands the answer to the loop | 12 |
-| the thread that waits for real time looks for timeouts and for a stalled queue | 7 |
+| the loop reads, parses and writes HTTP (aiohttp and asyncio) | 29 |
+| the loop finds the route and checks who asks | 4 |
+| the loop reads the headers, waits for the end of the invocation, and makes the answer | 14 |
+| the loop makes the invocation and its run, records their first facts, and hands the run to a thread of the crew | 22 |
+| other threads: one of the crew runs the handler, records how it ended and hands the answer to the loop; another waits for real time | 31 |
 
 The crew hands answers over once the queue of short jobs is empty, with one wake-up for all of them. Its thread then
 waits for more, and releases the interpreter by itself. A shorter switch interval of the interpreter (0.3 ms and 1 ms)
