@@ -80,13 +80,13 @@ request.
 In a large move, the collector looks at young objects only, and at none when the move ends. Attempts leave it nothing to
 do: no object of a finished attempt refers back to itself (`tests/runtimes/test_garbage.py`).
 
-| a synchronous echo over HTTP, 64 connections, a flowing clock: 390 thousand instructions (callgrind), without the system's | % |
+| a synchronous echo over HTTP, 64 connections, a flowing clock (390 thousand instructions) | % |
 | --- | --- |
 | the loop reads, parses and writes HTTP (aiohttp and asyncio) | 29 |
 | the loop finds the route and checks who asks | 4 |
 | the loop reads the headers, waits for the end of the invocation, and makes the answer | 14 |
 | the loop makes the invocation and its run, records their first facts, and hands the run to a thread of the crew | 22 |
-| other threads: one of the crew runs the handler, records how it ended and hands the answer to the loop; another waits for real time | 31 |
+| other threads run the handler, record how it ended, hand the answer to the loop, wait for real time | 31 |
 
 The crew hands answers over once the queue of short jobs is empty, with one wake-up for all of them. Its thread then
 waits for more, and releases the interpreter by itself. A shorter switch interval of the interpreter (0.3 ms and 1 ms)
