@@ -2,6 +2,7 @@
 
 import hashlib
 import hmac
+from collections import OrderedDict
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
@@ -87,15 +88,15 @@ class Nonces:
     """The nonces of signed requests, each of which counts once while the date beside it is good."""
 
     def __init__(self) -> None:
-        self._used: Final[dict[tuple[str, str], datetime]] = {}
-        """The date of each, in the order in which they were used."""
+        self._used: Final[OrderedDict[tuple[str, str], datetime]] = OrderedDict()
+        """The date of each, in the order in which they were used; its first entry is removed in no time."""
 
     def use(self, access_key_id: str, nonce: str, date: datetime, now: tuple[datetime, ...]) -> bool:
         """Whether a nonce is used for the first time; it counts as used afterwards. ``now``: the instants of all clocks
         by which dates are judged. Nonces whose dates are not good by any of them are forgotten."""
         used, key = self._used, (access_key_id, nonce)
         while used and not _is_near(next(iter(used.values())), now):
-            del used[next(iter(used))]
+            used.popitem(last=False)
         if key in used:
             return False
         used[key] = date
