@@ -190,7 +190,7 @@ def _error_type(invocation: Invocation) -> str:
 
 
 def _returned(invocation: Invocation) -> str:
-    last = invocation.attempts[-1].outcome if invocation.state is State.SUCCEEDED else None
+    last = invocation.outcome if invocation.state is State.SUCCEEDED else None
     if not isinstance(last, Returned):
         return ""
     text = as_text(last.payload)

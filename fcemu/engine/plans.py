@@ -35,8 +35,7 @@ class Plan:
 
 
 class Plans:
-    """Plans of all functions and qualifiers. Every method but ``known_pool`` is called with the baton
-    held."""
+    """Plans of all functions and qualifiers. Every method but ``known_pool`` is called with the baton held."""
 
     def __init__(self, world: World, runtime_of: Callable[[str], Runtime]) -> None:
         self._settings: Final = world.settings

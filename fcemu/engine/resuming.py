@@ -15,7 +15,7 @@ from fcemu.core.facts import (
     Redelivered,
     Stopped,
 )
-from fcemu.core.invocation import Attempt, Invocation, State
+from fcemu.core.invocation import Invocation, State
 from fcemu.core.outcome import Halted
 from fcemu.engine.deliveries import Deliveries
 from fcemu.engine.intake import Intake
@@ -77,9 +77,9 @@ class Resuming:
 
     def _break_off(self, invocation: Invocation, now: datetime) -> int:
         """The attempt that ran, if one did, ended with the emulator; returns its number."""
-        if not invocation.tried:
+        last = invocation.last
+        if last is None:
             return 0
-        last: Attempt = invocation.attempts[-1]
         if last.outcome is None:
             self._journal.record(Finished(now, invocation.id, last.number, Halted(ENDED), ""), invocation)
         return last.number

@@ -145,10 +145,7 @@ class Environment:
 
     def time_zone(self, namespace: Namespace) -> str | None:
         """``TZ``, unless only the test has set it: a handler's local time does not depend on where the test runs."""
-        variables = namespace.state.variables
-        if self._written or variables:
-            return self._written.get("TZ") or variables.get("TZ") or self._given_zone
-        return self._given_zone
+        return self._written.get("TZ") or namespace.state.variables.get("TZ") or self._given_zone
 
 
 def _fixed(told: Told, extra: Mapping[str, str]) -> dict[str, str]:

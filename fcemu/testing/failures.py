@@ -18,7 +18,7 @@ _LINE_SHOWN: Final = 400
 
 def error_of(invocation: Invocation) -> str | None:
     """Why an invocation ended badly, on one line; ``None`` where it did not, or has not ended."""
-    outcome = invocation.attempts[-1].outcome if invocation.attempts else None
+    outcome = invocation.outcome
     if invocation.state is State.EXPIRED:
         return "older than its maximum age before it ever ran"
     if invocation.state is State.INVALID:
@@ -48,9 +48,8 @@ def _on_one_line(text: str) -> str:
 
 def location_of(engine: Emulator, invocation: Invocation) -> str | None:
     """The line of the handler's code at which the last attempt failed, ``handlers.py:12``."""
-    if not invocation.attempts:
-        return None
-    trace = engine.traces.trace(invocation, invocation.attempts[-1])
+    last = invocation.last
+    trace = None if last is None else engine.traces.trace(invocation, last)
     return None if trace is None else trace.location
 
 
@@ -68,8 +67,8 @@ def told(engine: Emulator, invocation: Invocation, name: str) -> str:
     ``name``: what the timeline calls it.
     """
     lines = [f"{name} {in_short(engine, invocation)} [{invocation.id}]"]
-    if invocation.attempts:
-        lines += _of_attempt(engine, invocation, invocation.attempts[-1])
+    if (last := invocation.last) is not None:
+        lines += _of_attempt(engine, invocation, last)
     remedy = remedy_of(engine, invocation)
     return "\n".join([*lines, f"  what to do: {remedy}"] if remedy is not None else lines)
 
@@ -119,7 +118,7 @@ class _Case(NamedTuple):
 
 def remedy_of(engine: Emulator, invocation: Invocation) -> str | None:
     """What a user can do about a failed invocation; the first remedy of the table that fits."""
-    outcome = invocation.attempts[-1].outcome if invocation.attempts else None
+    outcome = invocation.outcome
     name, document = "", ""
     if isinstance(outcome, FunctionError):
         name, document = outcome.name or outcome.error_type, outcome.document.decode(errors="replace")

@@ -73,8 +73,8 @@ class TimeMachine:
             self._extension.patch()
 
     def leave(self) -> None:
-        """It has ended; the last one exchanges them back, unless the test is on a journey. Called with
-        the lock held."""
+        """It has ended; the last one exchanges them back, unless the test is on a journey. Called with the lock
+        held."""
         self._running -= 1
         if not self._running and not self._travelling:
             self._unpatch()
