@@ -138,11 +138,10 @@ class Kind:
 
     ``hook_error``: the name of what a hook fails with; of a program FC hears no more than that it has failed.
     ``settings``: of its functions. ``rate``: of a clock on which its handlers sleep virtually; 0: a paused one.
-    ``starts``: real seconds that a new instance takes at most, also on a busy machine. ``write_limit``: where FC's
-    runtime cuts one write to the log, in bytes; ``None``: there is nothing of FC between a program and its log.
-    ``keys_in_environment``: the temporary keys in the environment are those of the attempt that runs; a program gets
-    them with each request, and its environment is that of its first attempt. ``takes_several``: an instance runs as
-    many attempts side by side as its function says.
+    ``write_limit``: where FC's runtime cuts one write to the log, in bytes; ``None``: there is nothing of FC between a
+    program and its log. ``keys_in_environment``: the temporary keys in the environment are those of the attempt that
+    runs; a program gets them with each request, and its environment is that of its first attempt. ``takes_several``: an
+    instance runs as many attempts side by side as its function says.
     """
 
     name: str
@@ -157,7 +156,6 @@ class Kind:
     settings: Mapping[str, Any] = field(default_factory=dict)
     hook_error: str = "LookupError"
     rate: float = 0.0
-    starts: float = 0.5
     write_limit: int | None = 128 * 1024
     keys_in_environment: bool = True
     takes_several: bool = False
@@ -167,4 +165,4 @@ class Kind:
 
 
 INLINE = Kind("inline", "python3.10", process=False, handlers=PYTHON)
-PROCESS = Kind("process", "python3.10", process=True, handlers=PYTHON, starts=4)
+PROCESS = Kind("process", "python3.10", process=True, handlers=PYTHON)

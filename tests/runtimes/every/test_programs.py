@@ -131,16 +131,18 @@ STUCK = {
     """,
 }
 
+OTHERWISE = """
+stuck = handler
+def handler(event, context):
+    return b"unharmed" if event == b"other" else stuck(event, context)
+"""
+
 
 @pytest.fixture(params=KINDS)
 def quick(request, tmp_path, runtimes):
     """A world whose watchdog strikes soon."""
     kind = KINDS[request.param]
-    handlers = {f"p{n}": code_of(body) for n, body in enumerate(STUCK.values())}
-    handlers["other"] = "def handler(event, context): return b'unharmed'"
-    patient = World(replace(kind, handlers=handlers), tmp_path, runtimes)
-    patient.returned("other")  # what starts with the first process takes longer than the watchdog has patience
-    patient.emulator.close()
+    handlers = {f"p{n}": code_of(body) + OTHERWISE for n, body in enumerate(STUCK.values())}
     settings = Settings(io_grace=s(0.1), watchdog=s(1), grace=s(0.05))
     world = World(replace(kind, handlers=handlers), tmp_path, runtimes, settings, memory_mb=3072)
     yield world
@@ -159,9 +161,10 @@ def quick(request, tmp_path, runtimes):
 @pytest.mark.parametrize("name", STUCK)
 def test_what_only_the_clock_holds_up_ends_as_stuck_and_the_move_says_so(quick, name):
     function = f"p{list(STUCK).index(name)}"
+    assert quick.unhurried(function, b"other") == b"unharmed"
     invocation = quick.accept(function)
     with pytest.raises(ClockStuck, match=f"{function} made no progress for .* real seconds: .* virtual time to pass"):
         quick.move()
     (attempt,) = invocation.attempts
     assert (attempt.word, invocation.state, seconds(attempt)) == ("stuck", State.STOPPED, 0)
-    assert quick.returned("other") == b"unharmed"
+    assert quick.unhurried(function, b"other") == b"unharmed"
