@@ -227,7 +227,7 @@ class Child:
         """Wait until the child says or writes something and take that in; whether it did in time. Raises ``Gone``."""
         ready = self._ready(self._poll, milliseconds)
         if self._output in ready:
-            self._read_output(output)
+            self._read_output(output, outputs.PIPE_BYTES)
         if self.fd in ready:
             self._read_channel(output)
         elif self._process in ready:
@@ -251,10 +251,11 @@ class Child:
         self._flush(output)
         raise Gone
 
-    def _read_output(self, output: Output) -> None:
-        """All that was in the pipe, and no more than a pipe holds: what is written meanwhile may have no end. Its other
-        end may stay open for longer than the child lives."""
-        room = outputs.held(self._output)
+    def _read_output(self, output: Output, most: int | None = None) -> None:
+        """All that is there now, and no more: what is written meanwhile may have no end. The other end of a pipe may
+        stay open for longer than the child lives. ``most``: no more bytes than that, where the child may say something
+        meanwhile; a file may grow faster than it is read."""
+        room = outputs.held(self._output) if most is None else most
         try:
             while room > 0 and (data := outputs.read(self._output, min(room, _CHUNK))):
                 room -= len(data)

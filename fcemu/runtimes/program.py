@@ -106,7 +106,7 @@ class Program:
         while True:
             ready = {fd for fd, _ in poll.poll()}
             with self._reading:
-                if self._output in ready and not self._read():
+                if self._output in ready and not self._read(outputs.PIPE_BYTES):
                     poll.unregister(self._output)
             if self._over.fileno() in ready:
                 break
@@ -116,9 +116,9 @@ class Program:
         os.close(self._output)
         self._over.close()
 
-    def _read(self) -> bool:
-        """Take in what was there, and no more; whether more may come."""
-        room = outputs.held(self._output)
+    def _read(self, most: int | None = None) -> bool:
+        """Take in what is there now, and no more, or so many bytes of it; whether more may come."""
+        room = outputs.held(self._output) if most is None else most
         try:
             while room > 0 and (data := outputs.read(self._output, min(room, _CHUNK))):
                 room -= len(data)
