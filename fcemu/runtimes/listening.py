@@ -26,6 +26,8 @@ class Listener(NamedTuple):
 
 
 _RANGE: Final = Path("/proc/sys/net/ipv4/ip_local_port_range")
+_FIRST_GIVEN: Final = 32768
+"""The first port that Linux gives away by itself, if nobody has changed that; macOS and Windows begin at 49152."""
 _WIDTH: Final = 8192
 _APART: Final = 256
 
@@ -34,10 +36,11 @@ def _candidates() -> Iterator[int]:
     """Ports below those that the system gives away by itself, for ever: of those, any may be the near end of somebody's
     connection just when a program wants to listen there. Processes begin at different ones. 0, the system's choice,
     where there are none."""
-    try:
-        first = int(_RANGE.read_text("ascii").split()[0]) - _WIDTH if PROC else 0
-    except (OSError, ValueError, IndexError):
-        first = 0
+    given = _FIRST_GIVEN
+    if PROC:
+        with suppress(OSError, ValueError, IndexError):
+            given = int(_RANGE.read_text("ascii").split()[0])
+    first = given - _WIDTH
     begin = os.getpid() * _APART
     for number in count():
         yield first + (begin + number) % _WIDTH if first > _WIDTH else 0

@@ -3,7 +3,7 @@
 import json
 import os
 import re
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -179,8 +179,16 @@ def meeting(world, path, count):
     """The attempts of so many invocations that are all there at the same time before one of them ends."""
     with fifo(f"{path}.here") as here, fifo(f"{path}.go") as go:
         invocations = [world.accept("meets", str(path).encode()) for _ in range(count)]
-        assert b"".join(os.read(here, 1) for _ in range(count)) == b"." * count
-        assert not any(invocation.ended for invocation in invocations)
+        os.set_blocking(here, False)
+        there = [b""]
+
+        def all_there():
+            with suppress(BlockingIOError):
+                there.append(os.read(here, count))
+            assert not [invocation.attempts for invocation in invocations if invocation.ended], world.emulator.explain()
+            return len(b"".join(there)) == count
+
+        wait_until(all_there)
         os.write(go, bytes(range(count)))
         world.move()
     attempts = [attempt for invocation in invocations for attempt in invocation.attempts]
