@@ -1,13 +1,9 @@
 """Commands: parse arguments, call the host or a running emulator, print."""
 
-import os
-import shlex
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable
 from datetime import timedelta
 from pathlib import Path
-from shutil import which
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -15,15 +11,12 @@ import click
 from fcemu.collecting import no_collector
 from fcemu.commands.names import FUNCTION
 from fcemu.commands.options import Duration, Main, as_json, content, examples, options_of, where
-from fcemu.commands.printing import count, print_json, print_line
-from fcemu.core.options import EXEC, SERVE, value_of
-from fcemu.core.settings import settings_of
+from fcemu.commands.planning import DEFINITION, in_the_form_of_the_log, plan_of, refused_in_one_message
+from fcemu.commands.printing import print_json, print_line
+from fcemu.core.options import SERVE
 
 if TYPE_CHECKING:
     from fcemu.client import Client
-    from fcemu.commands.log import Writer
-    from fcemu.commands.serve import Plan
-    from fcemu.config import Definition
     from fcemu.own_api.records import Fact
 
 
@@ -50,9 +43,6 @@ def demo() -> None:
 # An emulator in this process.
 
 
-_DEFINITION = click.Path(path_type=Path)
-
-
 @main.command(
     epilog=examples(
         "fcemu serve",
@@ -61,7 +51,7 @@ _DEFINITION = click.Path(path_type=Path)
         "fcemu serve --empty --port 0 --ready-file url.txt -q",
     ),
     params=[
-        click.Argument(["definitions"], metavar="[DEFINITION]...", nargs=-1, type=_DEFINITION),
+        click.Argument(["definitions"], metavar="[DEFINITION]...", nargs=-1, type=DEFINITION),
         *options_of(SERVE),
     ],
 )
@@ -74,17 +64,17 @@ def serve(definitions: tuple[Path, ...], **said: object) -> None:
     variables, and these win over the definition's "emulator:" block. With --intercept, the start names a file with the
     variables that lead programs to the emulator; "fcemu exec" sets them by itself.
     """
-    with no_collector(), _in_the_form_of_the_log(said) as stderr:
+    with no_collector(), in_the_form_of_the_log(said) as stderr:
         if not definitions and not said.get("empty"):
             definitions = _here()
         elif definitions and said.get("empty"):
             raise click.UsageError(
                 "--empty starts without a definition, but a definition is named; leave one of them out"
             )
-        plan = _plan(SERVE, definitions, said)
+        plan = plan_of(SERVE, definitions, said)
         from fcemu.commands import serve as serving
 
-        with _refused_in_one_message():
+        with refused_in_one_message():
             serving.run(plan, stderr)
 
 
@@ -94,177 +84,6 @@ def _here() -> tuple[Path, ...]:
 
     found = definition_in(Path())
     return () if found is None else (found,)
-
-
-@contextmanager
-def _in_the_form_of_the_log(said: Mapping[str, object]) -> "Iterator[Writer]":
-    """The log, which writes to stderr; in JSON, an error that ends the program is a line of it."""
-    from fcemu.commands.log import logging_to_stderr
-    from fcemu.commands.serve import LOG
-
-    form = value_of(_given(said), "log_format")
-    with logging_to_stderr(form) as stderr:
-        try:
-            yield stderr
-        except click.ClickException as refused:
-            if form != "json":
-                raise
-            LOG.error("%s", refused.format_message())
-            sys.exit(refused.exit_code)
-
-
-def _given(said: Mapping[str, object]) -> dict[str, object]:
-    return {name: value for name, value in said.items() if value is not None}
-
-
-def _plan(command: str, definitions: tuple[Path, ...], params: Mapping[str, object]) -> "Plan":
-    """What the options of ``serve`` or ``exec`` come to, with the warnings said. Exits for what is wrong."""
-    said = _given(params)
-    if "ready_file" in said:
-        _make_way(Path(str(said["ready_file"])))
-    from fcemu.commands import serve as serving
-    from fcemu.config import EMPTY
-
-    read = _read(definitions, said) if definitions else EMPTY
-    with _refused_in_one_message():
-        plan = serving.Plan.of(command, read, definitions, said)
-        if plan["quiet"] and plan["verbose"]:
-            raise ValueError("--quiet and --verbose contradict each other; leave one of them out")
-    for warning in read.warnings:
-        serving.LOG.warning("%s", warning)
-    settings = settings_of(plan.options())
-    if settings.autojump and settings.rate:
-        serving.LOG.warning("autojump moves only a paused clock; add --rate 0")
-    return plan
-
-
-@contextmanager
-def _refused_in_one_message() -> Iterator[None]:
-    from fcemu.commands.serve import CannotListen
-    from fcemu.host import StoreError
-
-    try:
-        yield
-    except (CannotListen, StoreError) as refused:
-        raise click.ClickException(str(refused)) from None
-    except ValueError as wrong:
-        raise click.UsageError(str(wrong)) from None
-
-
-class _WithCommand(click.Command):
-    """A command whose arguments end at ``--``; what follows is the parameter ``words``."""
-
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        ours, separator, words = list(args), "", []
-        if "--" in args:
-            at = args.index("--")
-            ours, separator, words = args[:at], "--", args[at + 1 :]
-        program = None if separator else next((at for at, word in enumerate(args) if _is_program(word)), None)
-        if program is not None and not {"-h", "--help"} & set(args[:program]):
-            meant = shlex.join([*args[:program], "--", *args[program:]])
-            ctx.fail(f"there is no -- before the command; write: fcemu exec {meant}")
-        rest = super().parse_args(ctx, ours)  # --help ends here
-        if not words:
-            what = "there is no command after --" if separator else "there is no --, and no command after it"
-            ctx.fail(f"{what}; write: fcemu exec [DEFINITION] -- COMMAND…")
-        ctx.params["words"] = words
-        return rest
-
-    def collect_usage_pieces(self, ctx: click.Context) -> list[str]:
-        return [*super().collect_usage_pieces(ctx), "-- COMMAND…"]
-
-
-def _is_program(word: str) -> bool:
-    """Whether a word is the name of a program, and of nothing in the working directory."""
-    return which(word) is not None and not Path(word).exists()
-
-
-@main.command(
-    "exec",
-    cls=_WithCommand,
-    epilog=examples(
-        "fcemu exec -- pytest",
-        "fcemu exec fixtures/orders --autojump -- npm test",
-        "fcemu exec fixtures/orders --intercept -- ./run-tests.sh",
-    ),
-    params=[
-        click.Argument(["definition"], metavar="[DEFINITION]", required=False, type=_DEFINITION),
-        *options_of(EXEC),
-    ],
-)
-def exec_(words: list[str], definition: Path | None, **said: object) -> None:
-    """Run COMMAND with an emulator that stops when it ends.
-
-    COMMAND finds the emulator through FC_ENDPOINT, FC_HOST, FC_ACCOUNT_ID, ALIBABA_CLOUD_ACCESS_KEY_ID and other
-    variables or, with --intercept, through FC's own host names. The clock is paused; 'fcemu clock', --autojump or
-    --rate move it. fcemu exits with the status of COMMAND, with 128 plus the number of the signal that ended it, or
-    with 126 or 127 when it cannot be started. The options are those of serve.
-    """
-    with no_collector(), _in_the_form_of_the_log(said) as stderr:
-        plan = _plan(EXEC, () if definition is None else (definition,), said)
-        from fcemu.commands import exec as executing
-        from fcemu.commands.command import NOT_FOUND, CannotStart
-
-        execution = executing.Execution(plan, words)
-        try:
-            with _refused_in_one_message():
-                sys.exit(executing.run(execution, stderr))
-        except CannotStart as refused:
-            raise (_NotFound if refused.status == NOT_FOUND else _NotExecutable)(str(refused)) from None
-
-
-class _NotFound(click.ClickException):
-    """The command of ``exec`` is not there."""
-
-    exit_code = 127  # a shell's
-
-
-class _NotExecutable(click.ClickException):
-    """The command of ``exec`` cannot be started."""
-
-    exit_code = 126  # a shell's
-
-
-def _make_way(ready_file: Path) -> None:
-    """A file that an earlier server left says nothing of this one."""
-    directory = ready_file.absolute().parent
-    if not directory.is_dir():
-        raise click.UsageError(f"--ready-file: there is no directory {directory}")
-    if not os.access(directory, os.W_OK):
-        raise click.UsageError(f"--ready-file: the directory {directory} is not writable")
-    try:
-        ready_file.unlink(missing_ok=True)
-    except OSError as refused:
-        raise click.UsageError(f"--ready-file {ready_file}: {refused.strerror}") from None
-
-
-def _read(paths: Sequence[Path], said: Mapping[str, Any]) -> "Definition":
-    from fcemu.commands.serve import definition_of
-    from fcemu.config import DefinitionError
-    from fcemu.host import choices_of
-
-    try:
-        return definition_of(paths, choices_of(said))
-    except DefinitionError as wrong:
-        _tell(str(wrong), said)
-        if said.get("limits") == "relaxed":
-            _tell(
-                "--limits relaxed applies to requests; to widen the limits of a definition, write 'emulator: "
-                "{limits: relaxed}' in it",
-                said,
-            )
-        named = ", ".join(map(str, paths))
-        raise click.ClickException(f"{named} cannot be used: {count(len(wrong.problems), 'problem')}") from None
-
-
-def _tell(text: str, said: Mapping[str, Any]) -> None:
-    """Say it on stderr, in the form of the log."""
-    if value_of(said, "log_format") == "json":
-        from fcemu.commands.serve import LOG
-
-        LOG.error("%s", text)
-    else:
-        click.echo(text, err=True)
 
 
 # A running emulator.

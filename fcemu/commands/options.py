@@ -104,6 +104,7 @@ class Main(Commands):
         "doctor",
     )
     elsewhere: Mapping[str, str] = {
+        "exec": "executing",
         "analyse": "analyse",
         "explore": "explore",
         "mutate": "mutate",
@@ -134,7 +135,8 @@ class Main(Commands):
         if cmd_name in self.elsewhere:
             from importlib import import_module
 
-            command: click.Command = getattr(import_module(f"fcemu.commands.{self.elsewhere[cmd_name]}"), cmd_name)
+            module = import_module(f"fcemu.commands.{self.elsewhere[cmd_name]}")
+            command: click.Command = getattr(module, "exec_" if cmd_name == "exec" else cmd_name)  # Python has an exec
             return command
         return super().get_command(ctx, cmd_name)
 

@@ -41,7 +41,7 @@ _DETAILS: Final = frozenset(
 _WARNINGS: Final = frozenset({"DeliveryFailed", "Expired", "Invalid", "Warned"})
 _ERRORS: Final = frozenset({"Failed"})
 _ENDS: Final = frozenset({"Succeeded", "Failed", "Expired", "Stopped", "Invalid"})
-_LOGGED_ERROR: Final = re.compile(r"\d{4}-\d\d-\d\dT[\d:.]+Z \S+ \[ERROR\] (?=\{)")
+_LOGGED_ERROR: Final = r"\d{4}-\d\d-\d\dT[\d:.]+Z \S+ \[ERROR\] (?=\{)"
 _WARNS: Final = "fcemu: warning: "
 """With this begins what fcemu itself says among the output of a handler's process."""
 _PAUSE_SECONDS: Final = 0.05
@@ -268,7 +268,7 @@ class Terminal:
 
 def without_error(text: str) -> str:
     """What a handler wrote, without the error document that FC's runtime logs behind it: the traceback follows."""
-    found = _LOGGED_ERROR.search(text)
+    found = re.search(_LOGGED_ERROR, text)
     if found is None:
         return text
     try:

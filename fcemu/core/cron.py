@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import Final, Protocol
 
 _FIELDS: Final = ("Seconds", "Minutes", "Hours", "Day-of-month", "Month", "Day-of-week")
-_ZONED: Final = re.compile(r"CRON_TZ=(\S+)\s+(.*)", re.DOTALL)
+_ZONED: Final = r"(?s:CRON_TZ=(\S+)\s+(.*))"
 _NUMBERS: Final = r"[0-9*,/-]+"
 _ALLOWED: Final = (
     *[_NUMBERS] * 3,
@@ -20,7 +20,7 @@ _ALLOWED: Final = (
     r"(?:[0-9*,/-]|MON|TUE|WED|THU|FRI|SAT|SUN)+|\?",
 )
 """What may stand in each field: FC documents none of the letters that other cron dialects have besides."""
-_EVERY: Final = re.compile(r"@every\s+((?:[0-9]+[hms])+)")
+_EVERY: Final = r"@every\s+((?:[0-9]+[hms])+)"
 LONGEST_EXPRESSION: Final = 256
 """How many characters an expression may have. ASSUMED: fcemu takes expressions of up to 256 characters, because FC's
 documents name no limit (timers-and-instances §1.2)."""
@@ -151,7 +151,7 @@ def read_schedule(text: str) -> Schedule:
     if text.startswith("@"):
         return _every(text)
     zone: tzinfo = UTC
-    if zoned := _ZONED.fullmatch(text):
+    if zoned := re.fullmatch(_ZONED, text):
         zone, text = _zone(zoned[1]), zoned[2]
     fields = text.upper().split()
     if len(fields) != len(_FIELDS):
@@ -181,7 +181,7 @@ def _weekdays(field: str) -> str:
 
 
 def _every(text: str) -> Every:
-    found = _EVERY.fullmatch(text)
+    found = re.fullmatch(_EVERY, text)
     if found is None:
         raise ValueError(f"expected '@every' and a duration such as 5m, 1h30m or 90s, got {text!r}")
     parts = re.findall(r"([0-9]+)([hms])", found[1])

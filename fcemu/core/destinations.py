@@ -100,12 +100,12 @@ _NAMED: Final[Mapping[str, type[QueueDestination | TopicDestination | EventBusDe
 }
 MAIL_KINDS: Final = tuple(_NAMED)
 """How the addresses of such destinations begin."""
-_ARNS: Final[Mapping[type[MailDestination], re.Pattern[str]]] = {
-    kind: re.compile(re.sub(r"{(\w+)}", r"(?P<\1>[^/]+)", re.sub("{region}|{account}", "[^:]*", kind.ARN)))
+_ARNS: Final[Mapping[type[MailDestination], str]] = {
+    kind: re.sub(r"{(\w+)}", r"(?P<\1>[^/]+)", re.sub("{region}|{account}", "[^:]*", kind.ARN))
     for kind in MailDestination.__args__
 }
-_FC2: Final = re.compile(r"acs:fc:([^:]*):([^:]*):services/([^/.]+)(?:\.([^/]+))?/functions/([^/]+)")
-_FC3: Final = re.compile(r"acs:fc:([^:]*):([^:]*):functions/([^/]+)(?:/([^/]+))?")
+_FC2: Final = r"acs:fc:([^:]*):([^:]*):services/([^/.]+)(?:\.([^/]+))?/functions/([^/]+)"
+_FC3: Final = r"acs:fc:([^:]*):([^:]*):functions/([^/]+)(?:/([^/]+))?"
 
 
 def takes_mail(destination: Destination | None) -> TypeGuard[MailDestination]:
@@ -121,9 +121,7 @@ MAIL_DESTINATION: Final = "|".join(
     )
 )
 """How a destination is written to which reports come as messages, as a pattern."""
-DESTINATION: Final = "|".join(
-    (MAIL_DESTINATION, f"function:(?:{FUNCTION})(?::.*)?", *(each.pattern for each in (_FC2, _FC3)))
-)
+DESTINATION: Final = "|".join((MAIL_DESTINATION, f"function:(?:{FUNCTION})(?::.*)?", _FC2, _FC3))
 """What ``parse_destination`` reads, as a pattern."""
 
 
@@ -152,11 +150,11 @@ def parse_destination(text: str) -> Destination:
 
 def _parse_arn(text: str) -> Destination:
     for kind, arn in _ARNS.items():
-        if found := arn.fullmatch(text):
+        if found := re.fullmatch(arn, text):
             return kind(**found.groupdict())
-    if found := _FC2.fullmatch(text):
+    if found := re.fullmatch(_FC2, text):
         return FunctionDestination(FunctionRef(found[5], found[3]), found[4] or LATEST)
-    if found := _FC3.fullmatch(text):
+    if found := re.fullmatch(_FC3, text):
         return FunctionDestination(FunctionRef(found[3]), found[4] or LATEST)
     raise ValueError(
         f"{text!r} is not an ARN of a function, an MNS queue or topic, an EventBridge bus or a RocketMQ topic"

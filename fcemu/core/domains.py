@@ -16,12 +16,12 @@ NO_ADDRESS: Final = r"(?!(?:.*\.)?(?:\d+|0[xX][0-9A-Fa-f]*)\.?$)(?!localhost\.?$
 """What stands before a pattern of custom domains: an address, or ``localhost``, is a machine's own name, under which
 FC's API answers. ASSUMED: fcemu refuses an address or ``localhost`` as a custom domain, as FC, which asks that a domain
 be registered, probably does (http-triggers §1)."""
-_HOST: Final = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_])?\.?")
+_HOST: Final = r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_])?\.?"
 
 
 def is_host_name(text: str) -> bool:
     """Whether a text is a host name, or an address, as it stands in URLs without a port."""
-    if _HOST.fullmatch(text):
+    if re.fullmatch(_HOST, text):
         return True
     try:
         return bool(ip_address(text))

@@ -42,7 +42,7 @@ DEFAULT_RETRIES: Final = 3
 DEFAULT_EVENT_AGE: Final = timedelta(seconds=86400)
 """Source: FC docs, PutAsyncInvokeConfig, all versions."""
 
-_VARIABLE: Final = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
+_VARIABLE: Final = r"[A-Za-z][A-Za-z0-9_]*"
 RESERVED_IN_2_0: Final = frozenset({"accessKeyID", "accessKeySecret", "securityToken", "topic"})
 """Source: FC docs, "Environment variables", reserved names of 2.0 (runtimes §1.7)."""
 
@@ -55,7 +55,7 @@ def wrong_variable(name: str, *, in_service: bool) -> str:
     """
     if name.startswith("FC_") or (in_service and name in RESERVED_IN_2_0):
         return "it is reserved for FC"
-    return "" if _VARIABLE.fullmatch(name) else "a name is a letter followed by letters, digits and '_'"
+    return "" if re.fullmatch(_VARIABLE, name) else "a name is a letter followed by letters, digits and '_'"
 
 
 _LONGEST_IDLE_SECONDS: Final = 10**9

@@ -21,7 +21,7 @@ _TEXTS: Final = (
     "text/", "application/json", "application/xml", "application/x-www-form-urlencoded", "application/javascript",
 )  # fmt: skip
 _RESPONSE_HEADER_BYTES: Final = 8 * 1024
-_TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_TOKEN: Final = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 """What the name of a header is made of. Source: RFC 9110, 5.6.2."""
 NOT_PASSED_BACK: Final = frozenset(
     {"connection", "content-length", "date", "keep-alive", "server", "transfer-encoding"}
@@ -90,7 +90,7 @@ def checked(answer: HttpAnswer) -> HttpAnswer:
     )
     if not 200 <= answer.status <= 599:
         raise FCError("BadResponse", f"the function answered with the status {answer.status}")
-    if not all(_TOKEN.fullmatch(name) and _can_be_sent(text) for name, text in kept):
+    if not all(re.fullmatch(_TOKEN, name) and _can_be_sent(text) for name, text in kept):
         raise FCError("BadResponse", "the function answered with a header that cannot be sent")
     if sum(len(name) + len(text.encode()) for name, text in kept) > _RESPONSE_HEADER_BYTES:
         raise FCError("BadResponse", f"the function answered with more than {_RESPONSE_HEADER_BYTES} bytes of headers")

@@ -11,7 +11,7 @@ from fcemu.core.shelves import Shelf
 from fcemu.core.stamps import UNSTAMPED, Stamp
 from fcemu.core.values import dataclass
 
-_ARN: Final = re.compile(r"acs:fc:([^:]*):([^:]*):layers/([^/]+)/versions/([0-9]+)")
+_ARN: Final = r"acs:fc:([^:]*):([^:]*):layers/([^/]+)/versions/([0-9]+)"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +35,7 @@ class LayerVersion:
 
 def read_layer_arn(arn: str) -> tuple[str, int] | None:
     """The name and version in an ARN of a layer; ``None`` for anything else."""
-    found = _ARN.fullmatch(arn)
+    found = re.fullmatch(_ARN, arn)
     return None if found is None else (found[3], int(found[4]))
 
 

@@ -1,7 +1,6 @@
 """A run is code of a user that runs: an attempt, or a hook; its strands are the threads and work items that it has."""
 
 import concurrent.futures.thread  # noqa: F401 (waits for its threads at Python's exit, after what is below)
-import ctypes
 import threading
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -22,7 +21,7 @@ from fcemu.engine.instances import Place
 from fcemu.engine.lines import line_of
 from fcemu.engine.plans import Plan
 from fcemu.engine.ports import Abandoned, Call, Finish, Held, Waiting
-from fcemu.engine.threads import make_daemon, wait_for_ever
+from fcemu.engine.threads import make_daemon, raise_in, wait_for_ever
 from fcemu.handler import strands as table
 from fcemu.handler.locks import RealLock, acquire
 
@@ -368,7 +367,7 @@ class Strand(table.Strand):
 
     def _send(self) -> None:
         self.held_back, self._sent, self.told = False, True, max(self.told, 1)
-        ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(self.thread), ctypes.py_object(Abandoned))
+        raise_in(self.thread, Abandoned)
 
     def prepare_wait(self) -> None:
         """Called with the baton held before ``wait_for_wake``, so that a wake-up cannot come too early."""

@@ -1,4 +1,4 @@
-"""Threads of handlers that never come back are let go here, so that Python can exit."""
+"""Threads of handlers are told here that their attempt is over, or let go, so that Python can exit."""
 
 import threading
 from _thread import allocate_lock
@@ -7,6 +7,13 @@ from typing import Any, NoReturn
 
 from fcemu.handler.locks import acquire
 from fcemu.handler.threads import thread_of
+
+
+def raise_in(ident: int, error: type[BaseException]) -> None:
+    """Have ``error`` raised in that thread as soon as it runs Python's code; nothing happens where it has ended."""
+    import ctypes  # with the first thread that is told; what runs inline handlers has imported it by then
+
+    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(ident), ctypes.py_object(error))
 
 
 def make_daemon(ident: int) -> None:

@@ -7,7 +7,6 @@ directory of the function; what a runtime has of it, an exception or the lines o
 import json
 import os
 import re
-import sysconfig
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import dropwhile
@@ -32,12 +31,10 @@ whole stack."""
 _SHOWN_FRAMES: Final = 8
 """Frames of one exception that are shown: the outermost half and the innermost half of these."""
 _INSTALLED: Final = (f"{os.sep}site-packages{os.sep}", f"{os.sep}dist-packages{os.sep}")
-_LINE: Final = re.compile(r"(?P<file>.+):(?P<line>\d+) in (?P<function>.*)")
+_LINE: Final = r"(?P<file>.+):(?P<line>\d+) in (?P<function>.*)"
 """A line as ``Strand.line`` tells it."""
-_NODE_FRAME: Final = re.compile(
-    r"\((?P<file>[^()\s]+?):(?P<line>\d+)(?::\d+)?\)$|at (?P<bare>/\S+?):(?P<at>\d+)(?::\d+)?$"
-)
-_ADDRESS: Final = re.compile(r" at 0x[0-9a-f]+(?=>)")
+_NODE_FRAME: Final = r"\((?P<file>[^()\s]+?):(?P<line>\d+)(?::\d+)?\)$|at (?P<bare>/\S+?):(?P<at>\d+)(?::\d+)?$"
+_ADDRESS: Final = r" at 0x[0-9a-f]+(?=>)"
 
 
 @value
@@ -83,7 +80,7 @@ class Traces:
         """Keep where an attempt was when it was ended: ``file:line in function``, the outermost first."""
         frames = tuple(
             Frame(found["file"], int(found["line"]), found["function"])
-            for found in map(_LINE.fullmatch, lines)
+            for found in (re.fullmatch(_LINE, line) for line in lines)
             if found is not None
         )
         if frames:
@@ -139,7 +136,7 @@ def _of_exception(error: BaseException, outcome: Outcome, function: Function | N
         each.stack = _shown_stack(each.stack)
         if (file := getattr(each, "filename", None)) is not None:  # of a module that is no Python
             each.filename = shown(file)
-    text = _ADDRESS.sub("", "".join(told.format())).rstrip()
+    text = re.sub(_ADDRESS, "", "".join(told.format())).rstrip()
     if isinstance(error, SystemExit):
         text += f"\nthe process of the instance exits with the code {error.code!r}"
     return Trace(text, location)
@@ -239,7 +236,7 @@ class _Document:
             return
         text = str(entry)
         self.lines.append(_real_text(text, function))
-        found = _NODE_FRAME.search(text)
+        found = re.search(_NODE_FRAME, text)
         if found is not None:
             file, line = found["file"] or found["bare"], found["line"] or found["at"]
             self.frames.insert(0, (Frame(_real_path(file.removeprefix("file://"), function), int(line)), ""))
@@ -261,7 +258,7 @@ def _of_document(outcome: FunctionError, function: Function | None) -> Trace | N
         lines = [f"{told.kind}: {told.message}"]
     else:
         return None
-    return Trace(_ADDRESS.sub("", "\n".join(lines)), location)
+    return Trace(re.sub(_ADDRESS, "", "\n".join(lines)), location)
 
 
 def _number(text: str) -> int:
@@ -286,15 +283,17 @@ def _directories(function: Function | None) -> Iterator[tuple[str, str]]:
     for layer in function.layers or ():
         if layer.directory:
             yield "/opt", layer.directory
-    yield "/opt/python", sysconfig.get_path("purelib")
+    from sysconfig import get_path  # few attempts fail in a file that is looked for
+
+    yield "/opt/python", get_path("purelib")
 
 
-_IN_TEXT: Final = re.compile(r"/(?:code|opt)/[^\s:'\"()]+")
+_IN_TEXT: Final = r"/(?:code|opt)/[^\s:'\"()]+"
 
 
 def _real_text(text: str, function: Function | None) -> str:
     """A text in which FC's paths are those of this machine, as they are shown."""
-    return _IN_TEXT.sub(lambda found: shown(_real_path(found[0], function)), text)
+    return re.sub(_IN_TEXT, lambda found: shown(_real_path(found[0], function)), text)
 
 
 # Which line counts.

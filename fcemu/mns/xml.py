@@ -3,12 +3,14 @@
 import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import field
-from typing import Final
-from xml.parsers import expat
+from typing import TYPE_CHECKING, Final
 
 from fcemu.core.values import dataclass
 from fcemu.core.wording import either
 from fcemu.mns.errors import MNSError
+
+if TYPE_CHECKING:
+    from xml.parsers.expat import XMLParserType
 
 XMLNS: Final = "http://mns.aliyuncs.com/doc/v1/"
 DECLARATION: Final = '<?xml version="1.0" encoding="utf-8"?>'
@@ -37,9 +39,12 @@ def read_xml(data: bytes, *roots: str) -> Element:
 
     A document type is refused, and with it every entity that could refer to something or grow: MNS's have none.
     """
-    reader = _Reader()
+    from xml.parsers import expat  # what writes documents is imported by every emulator, and few read one
+
+    parser = expat.ParserCreate()
+    reader = _Reader(parser)
     try:
-        reader.parser.Parse(data, True)
+        parser.Parse(data, True)
     except expat.ExpatError as wrong:
         reason = expat.errors.messages.get(wrong.code, "unknown error")
         raise MNSError("MalformedXML", f"line {wrong.lineno}, column {wrong.offset + 1}: {reason}") from None
@@ -52,15 +57,14 @@ def read_xml(data: bytes, *roots: str) -> Element:
 
 
 class _Reader:
-    def __init__(self) -> None:
+    def __init__(self, parser: "XMLParserType") -> None:
         self.root: Element | None = None
         self._open: list[Element] = []
-        self.parser = expat.ParserCreate()
-        self.parser.buffer_text = True
-        self.parser.StartDoctypeDeclHandler = self._doctype
-        self.parser.StartElementHandler = self._start
-        self.parser.EndElementHandler = self._end
-        self.parser.CharacterDataHandler = self._text
+        parser.buffer_text = True
+        parser.StartDoctypeDeclHandler = self._doctype
+        parser.StartElementHandler = self._start
+        parser.EndElementHandler = self._end
+        parser.CharacterDataHandler = self._text
 
     def _doctype(self, name: str, system: str | None, public: str | None, internal: bool) -> None:
         raise MNSError("MalformedXML", "a document type is not allowed")
