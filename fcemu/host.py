@@ -57,6 +57,7 @@ from fcemu.server_loop import ServerLoop as ServerLoop
 if TYPE_CHECKING:
     from fcemu.api.guard import Guard
     from fcemu.api.server import ApiServer as ApiServer
+    from fcemu.own_api.records import Function as FunctionRecord
 
 T = TypeVar("T")
 
@@ -227,6 +228,12 @@ class Host:
     def endpoint(self) -> str:
         """``host:port``."""
         return self.url.removeprefix("http://")
+
+    def told_functions(self) -> "list[FunctionRecord]":
+        """The functions and what invokes them, as fcemu's own API tells of them."""
+        from fcemu.api.defined import functions_of
+
+        return [] if self.emulator is None else functions_of(self.emulator, self.url)
 
     @property
     def is_elsewhere(self) -> bool:

@@ -2,6 +2,7 @@
 
 import importlib.util
 from importlib import metadata
+from types import SimpleNamespace
 
 import pytest
 
@@ -36,8 +37,14 @@ def test_without_time_machine_freezegun_is_taken(monkeypatch):
         backends.backend_for("time-machine")
 
 
-def test_an_old_time_machine_is_not_taken(monkeypatch):
-    monkeypatch.setattr(metadata, "version", lambda name: "3.2.0")
+@pytest.mark.parametrize("installed_by", ["an installer", "something else"])
+def test_an_old_time_machine_is_not_taken(monkeypatch, tmp_path, installed_by):
+    if installed_by == "an installer":
+        (tmp_path / "time_machine-3.2.0.dist-info").mkdir()
+    else:
+        monkeypatch.setattr(metadata, "version", lambda name: "3.2.0")
+    where = SimpleNamespace(origin=str(tmp_path / "time_machine/__init__.py"))
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: where)
     assert backends.backend_for() == "freezegun"
     monkeypatch.setenv("FCEMU_BACKEND", "time-machine")
     with pytest.raises(ValueError, match=r"FCEMU_BACKEND: time-machine 3\.2\.0 is too old; fcemu needs 3\.3"):

@@ -81,6 +81,7 @@ ALLOWED: dict[str, tuple[set[str], set[str], set[str]]] = {
             "config",
             "endpoints",
             "mns",
+            "own_api.records",
             "packages",
             "runtime_set",
             "runtimes",

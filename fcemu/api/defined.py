@@ -21,20 +21,25 @@ async def show_account(request: WireRequest) -> records.Account:
 
 async def list_functions(request: WireRequest) -> list[records.Function]:
     """In the order of definition."""
-    emulator, triggers = request.emulator, request.emulator.triggers.all()
-    return [
-        _function(
-            emulator,
-            function,
-            [_trigger(emulator, each, request.base_url) for each in triggers if each.function == function.ref],
-        )
-        for function in emulator.functions()
-    ]
+    return functions_of(request.emulator, request.base_url)
 
 
 async def list_timers(request: WireRequest) -> list[records.Timer]:
     """In the order of definition."""
     return [_timer(request.emulator, trigger) for trigger in request.emulator.control.timers()]
+
+
+def functions_of(emulator: Emulator, base_url: str) -> list[records.Function]:
+    """The functions of an emulator whose server has that URL, in the order of definition."""
+    triggers = emulator.triggers.all()
+    return [
+        _function(
+            emulator,
+            function,
+            [_trigger(emulator, each, base_url) for each in triggers if each.function == function.ref],
+        )
+        for function in emulator.functions()
+    ]
 
 
 def _function(emulator: Emulator, function: core.Function, triggers: list[records.Trigger]) -> records.Function:

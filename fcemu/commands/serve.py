@@ -197,8 +197,8 @@ async def _serve(plan: Plan, stderr: Writer) -> None:
         telling_who_waits(running.server, LOG.warning),
         environment(plan, running) as variables,
     ):
-        # The first requests come meanwhile: where no function is defined, nothing has to be asked before the greeting.
-        defined = await asyncio.to_thread(running.client.functions) if running.functions() else []
+        # The first requests come meanwhile: where no function is defined, nothing has to be known before the greeting.
+        defined = await asyncio.to_thread(running.host.told_functions) if running.functions() else []
         _greet(plan, running, defined)
         tell_intercepted(plan, variables)
         async with watched(plan, running):

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Final
 
+from fcemu.backends import follows_freezers
 from fcemu.handler.locks import RealLock
 from fcemu.handler.time.switch import CLOCK, now_ns
 from fcemu.runtimes.timeshift import freezers
@@ -44,7 +45,7 @@ class TimeMachine:
     """What of time-machine is exchanged in this process."""
 
     def __init__(self, lock: RealLock) -> None:
-        with _without_pytest(), freezers.lifted():
+        with _without(*(("pytest",) if follows_freezers() else ("pytest", "dateutil"))), freezers.lifted():
             import _time_machine as extension  # type: ignore[import-not-found]
             import time_machine
         self._extension: Final[Any] = extension
@@ -87,13 +88,13 @@ class TimeMachine:
 
 
 @contextmanager
-def _without_pytest() -> Iterator[None]:
-    """Keep time-machine, a plugin of pytest too, from importing pytest (0.05 s) where nothing else has."""
-    if "pytest" in sys.modules:
-        yield
-        return
-    sys.modules["pytest"] = None  # type: ignore[assignment]
+def _without(*names: str) -> Iterator[None]:
+    """Keep time-machine from importing what it can do without, where nothing else has imported it: pytest (0.05 s),
+    whose plugin it is too, and dateutil, by which tests name instants."""
+    kept_out = [name for name in names if name not in sys.modules]
+    sys.modules.update(dict.fromkeys(kept_out))  # type: ignore[arg-type]
     try:
         yield
     finally:
-        del sys.modules["pytest"]
+        for name in kept_out:
+            del sys.modules[name]
