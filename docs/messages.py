@@ -71,7 +71,7 @@ HELP: Final[tuple[Row, ...]] = (
     Row("A signature is refused", module="api/signatures.py"),
     Row("No emulator answers", module="client.py"),
     Row("The server does not start", module="commands/serve.py"),
-    Row("The server does not start", module="cli.py", by="click.ClickException"),
+    Row("The server does not start", module="commands/planning.py", by="click.ClickException"),
     Row("A handler cannot be debugged", module="commands/debugging.py"),
     Row("A program cannot be started", module="commands/command.py"),
     Row("A program cannot be started", module="host.py"),
