@@ -64,13 +64,12 @@ def exec_(words: list[str], definition: Path | None, **said: object) -> None:
     """
     with no_collector(), in_the_form_of_the_log(said) as stderr:
         plan = plan_of(EXEC, () if definition is None else (definition,), said)
-        from fcemu.commands import exec as executing
         from fcemu.commands.command import NOT_FOUND, CannotStart
+        from fcemu.commands.exec import Execution, run
 
-        execution = executing.Execution(plan, words)
         try:
             with refused_in_one_message():
-                sys.exit(executing.run(execution, stderr))
+                sys.exit(run(Execution(plan, words), stderr))
         except CannotStart as refused:
             raise (_NotFound if refused.status == NOT_FOUND else _NotExecutable)(str(refused)) from None
 
