@@ -3,9 +3,10 @@
 import json
 import os
 import re
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
+from select import select
 
 import pytest
 from fakes import s
@@ -26,6 +27,8 @@ from fcemu.core.settings import Settings
 FULL = os.environ.get("FCEMU_EFFORT") == "full"
 MANY = 100 if FULL else 30
 """Each is a process, where handlers run in processes."""
+LOOK_SECONDS = 0.1
+"""Real seconds between two looks whether what must not have ended yet has failed."""
 
 
 @pytest.fixture
@@ -179,16 +182,12 @@ def meeting(world, path, count):
     """The attempts of so many invocations that are all there at the same time before one of them ends."""
     with fifo(f"{path}.here") as here, fifo(f"{path}.go") as go:
         invocations = [world.accept("meets", str(path).encode()) for _ in range(count)]
-        os.set_blocking(here, False)
-        there = [b""]
-
-        def all_there():
-            with suppress(BlockingIOError):
-                there.append(os.read(here, count))
+        there = b""
+        while len(there) < count:
+            if select([here], [], [], LOOK_SECONDS)[0]:
+                there += os.read(here, count)
             assert not [invocation.attempts for invocation in invocations if invocation.ended], world.emulator.explain()
-            return len(b"".join(there)) == count
-
-        wait_until(all_there)
+        assert there == b"." * count
         os.write(go, bytes(range(count)))
         world.move()
     attempts = [attempt for invocation in invocations for attempt in invocation.attempts]
